@@ -1,0 +1,7 @@
+"""Errors that analysis raises at its edges; each message says what to do, and user code never causes one by being broken."""
+
+from __future__ import annotations
+
+
+class AnalysisError(Exception):
+    """Base of everything that analysis raises on purpose."""

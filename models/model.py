@@ -1,0 +1,86 @@
+"""What a model offers to the rest of the program, as a protocol; it never names a runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from assist.models.vocabulary import Vocabulary
+
+Logits = npt.NDArray[np.float32]
+Abort = Callable[[], bool]
+
+# Sequences of the native cache: a document lives in FOCUS; SCRATCH is for edits in the middle.
+FOCUS = 0
+SCRATCH = 1
+SEQUENCES_MAX = 8
+
+
+class Aborted(Exception):  # noqa: N818 - a signal, not an error
+    """The abort callback asked to stop; what the cache holds of the aborted batch is gone."""
+
+
+class Model(Protocol):
+    """A loaded model with its native memory.
+
+    Positions are token positions; a sequence holds the positions ``0 .. length-1`` without gaps
+    whenever :meth:`evaluate` is called on it.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def file(self) -> str: ...
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+    @property
+    def context_tokens_max(self) -> int: ...
+    @property
+    def batch_tokens_max(self) -> int: ...
+    @property
+    def can_shift(self) -> bool: ...
+
+    def tokenize(self, text: str) -> list[int]:
+        """Tokens of plain text: no token added, marker text inside it stays text."""
+        ...
+
+    def evaluate(
+        self,
+        tokens: Sequence[int],
+        position: int,
+        *,
+        sequence: int = FOCUS,
+        logits: int = 1,
+        abort: Abort | None = None,
+    ) -> Logits:
+        """Append ``tokens`` at ``position`` to ``sequence``.
+
+        Returns the logits of the last ``logits`` tokens, shape ``(logits, vocabulary.size)``.
+        Raises :class:`Aborted` when ``abort`` returned true.
+        """
+        ...
+
+    def memory_remove(self, sequence: int, start: int, end: int) -> None:
+        """Forget positions ``start <= p < end`` (``end`` -1: to the end)."""
+        ...
+
+    def memory_copy(self, source: int, target: int, start: int, end: int) -> None:
+        """Let ``target`` see the cells of ``source`` in ``[start, end)``."""
+        ...
+
+    def memory_shift(self, sequence: int, start: int, end: int, delta: int) -> None:
+        """Move cells by ``delta`` positions; keys are rotated within the next evaluation."""
+        ...
+
+    def state_save(self, sequence: int) -> bytes:
+        """Keys and values of a sequence as bytes."""
+        ...
+
+    def state_load(self, sequence: int, state: bytes) -> bool:
+        """Restore a sequence; false when the bytes do not fit this model."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,63 @@
+"""The command `assist`: finds the sub-command, turns expected errors into one line; it computes nothing and imports a command only when it runs."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import cast
+
+import click
+
+from assist.analysis.errors import AnalysisError
+from assist.models.errors import ModelError
+
+# name -> module under assist.server.commands that defines `command`
+COMMANDS: dict[str, str] = {}
+
+EXIT_ERROR = 2
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called, so that `assist --help` is instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module_name = COMMANDS.get(cmd_name)
+        if module_name is None:
+            return None
+        module = importlib.import_module(f"assist.server.commands.{module_name}")
+        return cast(click.Command, module.command)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="assist-lsp", prog_name="assist")
+def group() -> None:
+    """A code assistant that runs on your own machine, on the CPU, offline."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 fine, 1 suggestions found, 2 bad usage or error."""
+    try:
+        code = group.main(arguments, prog_name="assist", standalone_mode=False)
+    except click.exceptions.Abort:
+        sys.exit(130)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else str(error))
+        sys.exit(0)
+    except click.ClickException as error:
+        click.echo(f"assist: {error.format_message()}", err=True)
+        sys.exit(EXIT_ERROR)
+    except (AnalysisError, ModelError) as error:
+        click.echo(f"assist: {error}", err=True)
+        sys.exit(EXIT_ERROR)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

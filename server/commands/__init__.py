@@ -1,0 +1,1 @@
+"""One module per sub-command of `assist`; each converts arguments, calls and prints, and never computes."""
