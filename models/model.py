@@ -19,7 +19,7 @@ SCRATCH = 1
 SEQUENCES_MAX = 8
 
 
-class Aborted(Exception):  # noqa: N818 - a signal, not an error
+class Aborted(Exception):
     """The abort callback asked to stop; what the cache holds of the aborted batch is gone."""
 
 
