@@ -12,7 +12,9 @@ from assist.analysis.errors import AnalysisError
 from assist.models.errors import ModelError
 
 # name -> module under assist.server.commands that defines `command`
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "complete": "complete",
+}
 
 EXIT_ERROR = 2
 

@@ -1,0 +1,235 @@
+"""Runs a GGUF through llama.cpp's low-level functions; the only importer of llama_cpp, and it decides nothing about prompts."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Waiting threads must sleep: libgomp reads these when it is loaded, and spinning costs a factor
+# of ten as soon as another process wants the core.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+import llama_cpp as ll
+import numpy as np
+
+from assist.models.errors import ModelFileError
+from assist.models.model import FOCUS, SEQUENCES_MAX, Abort, Aborted, Logits
+from assist.models.vocabulary import FimIds, Vocabulary
+
+PIECE_BYTES_MAX = 512
+GGUF_MAGIC = b"GGUF"
+DECODE_ABORTED = 2
+
+
+@dataclass(frozen=True)
+class LlamaOptions:
+    """How to run a model: allocated context and batch in tokens, threads, type of the key cache."""
+
+    context_tokens: int = 2048
+    batch_tokens: int = 256
+    threads: int = 2
+    key_type: str = "f16"
+
+
+def load_model(path: Path, options: LlamaOptions | None = None, *, name: str = "") -> LlamaModel:
+    """Load the GGUF at ``path``; raises :class:`ModelFileError` when it cannot be run."""
+    options = options or LlamaOptions()
+    _check_file(path)
+    _silence()
+    ll.llama_backend_init()
+    parameters = ll.llama_model_default_params()
+    parameters.n_gpu_layers = 0
+    handle = ll.llama_model_load_from_file(str(path).encode(), parameters)
+    if not handle:
+        raise ModelFileError(
+            f"{path} cannot be loaded: it is damaged or its architecture is not supported by "
+            f"this build of llama.cpp. {_last_error()}Fetch it again or choose another model."
+        )
+    context = ll.llama_init_from_model(handle, _context_parameters(options))
+    if not context:
+        ll.llama_model_free(handle)
+        raise ModelFileError(
+            f"{path} needs more memory than there is for a context of "
+            f"{options.context_tokens} tokens. Lower context_tokens."
+        )
+    return LlamaModel(handle, context, path, options, name or path.stem)
+
+
+class LlamaModel:
+    """One loaded model and its native memory; implements :class:`assist.models.model.Model`."""
+
+    def __init__(
+        self, handle: Any, context: Any, path: Path, options: LlamaOptions, name: str
+    ) -> None:
+        self._handle = handle
+        self._context = context
+        self._memory = ll.llama_get_memory(context)
+        self._vocab = ll.llama_model_get_vocab(handle)
+        self._batch = ll.llama_batch_init(options.batch_tokens, 0, 1)
+        self._abort: Abort | None = None
+        self._abort_callback = ll.ggml_abort_callback(self._should_abort)
+        ll.llama_set_abort_callback(context, self._abort_callback, None)
+        self.name = name
+        self.file = str(path)
+        self.options = options
+        self.vocabulary = _vocabulary(self._vocab)
+        self.context_tokens_max = int(ll.llama_n_ctx(context))
+        self.batch_tokens_max = options.batch_tokens
+        self.can_shift = bool(ll.llama_memory_can_shift(self._memory))
+
+    def tokenize(self, text: str) -> list[int]:
+        data = text.encode("utf-8", "surrogatepass")
+        room = len(data) + 8
+        buffer = (ll.llama_token * room)()
+        count = ll.llama_tokenize(self._vocab, data, len(data), buffer, room, False, False)
+        return list(buffer[: max(count, 0)])
+
+    def evaluate(
+        self,
+        tokens: Sequence[int],
+        position: int,
+        *,
+        sequence: int = FOCUS,
+        logits: int = 1,
+        abort: Abort | None = None,
+    ) -> Logits:
+        rows: list[Logits] = []
+        size = self.batch_tokens_max
+        for start in range(0, len(tokens), size):
+            chunk = tokens[start : start + size]
+            wanted = max(0, min(len(chunk), start + len(chunk) - (len(tokens) - logits)))
+            if abort is not None and abort():
+                raise Aborted
+            rows.append(self._decode(chunk, position + start, sequence, wanted, abort))
+        if not rows:
+            return np.zeros((0, self.vocabulary.size), np.float32)
+        return np.concatenate(rows) if len(rows) > 1 else rows[0]
+
+    def memory_remove(self, sequence: int, start: int, end: int) -> None:
+        ll.llama_memory_seq_rm(self._memory, sequence, start, end)
+
+    def memory_copy(self, source: int, target: int, start: int, end: int) -> None:
+        ll.llama_memory_seq_cp(self._memory, source, target, start, end)
+
+    def memory_shift(self, sequence: int, start: int, end: int, delta: int) -> None:
+        ll.llama_memory_seq_add(self._memory, sequence, start, end, delta)
+
+    def state_save(self, sequence: int) -> bytes:
+        size = ll.llama_state_seq_get_size(self._context, sequence)
+        buffer = (ctypes.c_uint8 * size)()
+        written = ll.llama_state_seq_get_data(self._context, buffer, size, sequence)
+        return bytes(buffer)[:written]
+
+    def state_load(self, sequence: int, state: bytes) -> bool:
+        buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
+        return bool(ll.llama_state_seq_set_data(self._context, buffer, len(state), sequence))
+
+    def close(self) -> None:
+        if self._context is not None:
+            ll.llama_batch_free(self._batch)
+            ll.llama_free(self._context)
+            ll.llama_model_free(self._handle)
+            self._context = None
+
+    def _should_abort(self, _data: Any) -> bool:
+        return self._abort is not None and self._abort()
+
+    def _decode(
+        self, tokens: Sequence[int], position: int, sequence: int, wanted: int, abort: Abort | None
+    ) -> Logits:
+        batch = self._batch
+        batch.n_tokens = len(tokens)
+        for index, token in enumerate(tokens):
+            batch.token[index] = token
+            batch.pos[index] = position + index
+            batch.n_seq_id[index] = 1
+            batch.seq_id[index][0] = sequence
+            batch.logits[index] = index >= len(tokens) - wanted
+        self._abort = abort
+        try:
+            code = ll.llama_decode(self._context, batch)
+        finally:
+            self._abort = None
+        if code == DECODE_ABORTED:
+            ll.llama_memory_seq_rm(self._memory, sequence, position, -1)
+            raise Aborted
+        if code != 0:
+            raise RuntimeError(f"llama_decode returned {code} at position {position}")
+        if not wanted:
+            return np.zeros((0, self.vocabulary.size), np.float32)
+        first = ll.llama_get_logits(self._context)
+        shape = (wanted, self.vocabulary.size)
+        return np.ctypeslib.as_array(first, shape=shape).copy()
+
+
+def _context_parameters(options: LlamaOptions) -> Any:
+    parameters = ll.llama_context_default_params()
+    parameters.n_ctx = options.context_tokens
+    parameters.n_batch = options.batch_tokens
+    parameters.n_ubatch = options.batch_tokens
+    parameters.n_seq_max = SEQUENCES_MAX
+    parameters.kv_unified = True
+    parameters.n_threads = options.threads
+    parameters.n_threads_batch = options.threads
+    parameters.type_k = ll.GGML_TYPE_Q8_0 if options.key_type == "q8_0" else ll.GGML_TYPE_F16
+    parameters.no_perf = True
+    return parameters
+
+
+def _check_file(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            magic = file.read(len(GGUF_MAGIC))
+    except OSError as error:
+        raise ModelFileError(
+            f"{path} cannot be read ({error.strerror}). Fetch the model again."
+        ) from None
+    if magic != GGUF_MAGIC:
+        raise ModelFileError(f"{path} is not a GGUF file. Give the path of a .gguf model.")
+
+
+def _vocabulary(vocab: Any) -> Vocabulary:
+    size = ll.llama_vocab_n_tokens(vocab)
+    buffer = ctypes.create_string_buffer(PIECE_BYTES_MAX)
+    pieces: list[bytes] = []
+    special: set[int] = set()
+    ends: set[int] = set()
+    for token in range(size):
+        length = ll.llama_token_to_piece(vocab, token, buffer, PIECE_BYTES_MAX, 0, True)
+        pieces.append(buffer.raw[: max(length, 0)])
+        if ll.llama_vocab_is_control(vocab, token):
+            special.add(token)
+        if ll.llama_vocab_is_eog(vocab, token):
+            ends.add(token)
+    ids = [
+        f(vocab) for f in (ll.llama_vocab_fim_pre, ll.llama_vocab_fim_suf, ll.llama_vocab_fim_mid)
+    ]
+    fim = FimIds(*ids) if min(ids) >= 0 else None
+    return Vocabulary(tuple(pieces), frozenset(special), frozenset(ends), fim)
+
+
+_log_lines: list[str] = []
+LOG_LINES_MAX = 50
+LOG_LEVEL_ERROR = 4
+
+
+def _on_log(level: int, text: bytes, _data: Any) -> None:
+    if level == LOG_LEVEL_ERROR and len(_log_lines) < LOG_LINES_MAX:
+        _log_lines.append(text.decode("utf-8", "replace").strip())
+
+
+_log_callback = ll.llama_log_callback(_on_log)
+
+
+def _silence() -> None:
+    _log_lines.clear()
+    ll.llama_log_set(_log_callback, ctypes.c_void_p(0))
+
+
+def _last_error() -> str:
+    return f"({_log_lines[0]}) " if _log_lines else ""
