@@ -9,3 +9,11 @@ class ModelError(Exception):
 
 class ModelFileError(ModelError):
     """A model file is missing, damaged, or of a kind that cannot be run."""
+
+
+class ModelNameError(ModelError):
+    """No model of this name is known or on disk."""
+
+
+class ModelFetchError(ModelError):
+    """A model could not be fetched; nothing on disk changed."""

@@ -22,7 +22,14 @@ from assist.models.model import FOCUS, SEQUENCES_MAX, Abort, Aborted, Logits
 from assist.models.vocabulary import FimIds, Vocabulary
 
 PIECE_BYTES_MAX = 512
+METADATA_BYTES_MAX = 4096
 GGUF_MAGIC = b"GGUF"
+QUANTISATIONS = {
+    "F16": ll.LLAMA_FTYPE_MOSTLY_F16,
+    "Q4_0": ll.LLAMA_FTYPE_MOSTLY_Q4_0,
+    "Q4_1": ll.LLAMA_FTYPE_MOSTLY_Q4_1,
+    "Q8_0": ll.LLAMA_FTYPE_MOSTLY_Q8_0,
+}
 DECODE_ABORTED = 2
 
 
@@ -58,6 +65,24 @@ def load_model(path: Path, options: LlamaOptions | None = None, *, name: str = "
             f"{options.context_tokens} tokens. Lower context_tokens."
         )
     return LlamaModel(handle, context, path, options, name or path.stem)
+
+
+def quantise_file(source: Path, target: Path, quantisation: str, *, threads: int = 0) -> None:
+    """Write the weights of ``source`` in another quantisation (``Q8_0``, …) to ``target``.
+
+    Raises :class:`ModelFileError`; then ``target`` does not exist.
+    """
+    _check_file(source)
+    _silence()
+    parameters = ll.llama_model_quantize_default_params()
+    parameters.ftype = QUANTISATIONS[quantisation]
+    parameters.nthread = threads
+    parameters.allow_requantize = True
+    if ll.llama_model_quantize(str(source).encode(), str(target).encode(), parameters) != 0:
+        target.unlink(missing_ok=True)
+        raise ModelFileError(
+            f"{source} cannot be written as {quantisation}. {_last_error()}".strip()
+        )
 
 
 class LlamaModel:
@@ -128,6 +153,12 @@ class LlamaModel:
     def state_load(self, sequence: int, state: bytes) -> bool:
         buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
         return bool(ll.llama_state_seq_set_data(self._context, buffer, len(state), sequence))
+
+    def metadata(self, key: str) -> str | None:
+        """Value of a GGUF key as text; none when the file has no such key."""
+        buffer = ctypes.create_string_buffer(METADATA_BYTES_MAX)
+        length = ll.llama_model_meta_val_str(self._handle, key.encode(), buffer, len(buffer))
+        return buffer.value.decode("utf-8", "replace") if length >= 0 else None
 
     def close(self) -> None:
         if self._context is not None:

@@ -14,6 +14,7 @@ from assist.models.errors import ModelError
 # name -> module under assist.server.commands that defines `command`
 COMMANDS: dict[str, str] = {
     "complete": "complete",
+    "models": "models",
 }
 
 EXIT_ERROR = 2

@@ -11,22 +11,21 @@ import click
 from assist.analysis.document import Document, Position
 from assist.completion.engine import Completion, CompletionOptions, EngineSession, complete
 from assist.models.kv_session import KvSession
-from assist.models.llama import load_model
-from assist.models.template import PREFIX_ONLY
+from assist.models.open import open_model
 
 
 @click.command("complete")
 @click.argument("place", metavar="FILE:LINE:COLUMN")
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read the text from standard input.")
 @click.option("--max-tokens", type=click.IntRange(1, 512), default=64, show_default=True)
-@click.option("--model", "model_path", type=click.Path(path_type=Path), required=True)
+@click.option("--model", default="", help="A model's name or the path of a GGUF file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(place: str, from_stdin: bool, max_tokens: int, model_path: Path, as_json: bool) -> None:
+def command(place: str, from_stdin: bool, max_tokens: int, model: str, as_json: bool) -> None:
     """Complete the code at FILE:LINE:COLUMN (1-based, columns in code points)."""
     path, position = _parse_place(place)
     text = sys.stdin.read() if from_stdin else _read(path)
-    model = load_model(model_path)
-    session = EngineSession(KvSession(model), PREFIX_ONLY)
+    opened = open_model(model)
+    session = EngineSession(KvSession(opened.model), opened.template)
     document = Document(path.absolute().as_uri(), text)
     completion = complete(session, document, position, CompletionOptions(tokens_max=max_tokens))
     click.echo(_as_json(document, completion) if as_json else _as_text(completion))

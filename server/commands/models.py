@@ -1,0 +1,150 @@
+"""`assist models`: list, fetch, add, use, check, remove and tune; it prints what models.* did and does nothing itself."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from assist.models.catalog import CatalogEntry
+from assist.models.registry import InstalledModel
+from assist.models.template import PREFIX_ONLY
+from assist.server.progress import console, show_progress
+
+
+@click.group("models")
+def command() -> None:
+    """Choose the model: list, fetch, add, use, check, tune."""
+
+
+@command.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def list_models(as_json: bool) -> None:
+    """Models on this machine and in the catalog, with licence and template."""
+    rows = _rows()
+    if as_json:
+        click.echo(json.dumps({"models": rows}, indent=2))
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    for heading in ("name", "state", "size", "context", "licence"):
+        table.add_column(heading, no_wrap=heading != "licence", justify="left")
+    for row in rows:
+        context = f"{row['context_tokens']:,}" if row["context_tokens"] else ""
+        size = f"{row['megabytes']:,} MB {row['quantisation']}"
+        cells = (row["name"], row["state"], size, context, row["licence"])
+        table.add_row(*(Text(str(cell)) for cell in cells))
+    console().print(table)
+    click.echo("\nprompt of each model, and why")
+    for row in rows:
+        click.echo(f"  {row['name']}: {row['template']}  ({row['template_reason']})")
+
+
+@command.command("fetch")
+@click.argument("name", required=False)
+@click.option("--use", is_flag=True, help="Use the model from now on.")
+def fetch(name: str | None, use: bool) -> None:
+    """Fetch NAME from the catalog; without a name the embedded model."""
+    from assist.models.catalog import load_catalog
+    from assist.models.fetch import fetch_model
+    from assist.models.registry import choose
+
+    name = name or load_catalog().embedded
+    with show_progress() as progress:
+        model = fetch_model(name, progress=progress)
+    if use:
+        choose(name)
+    click.echo(f"{name}: {model.file.path} ({model.preferred}, checksum: {model.checksum_origin})")
+
+
+@command.command("add")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--name", default="", help="Name to use it by; the file's name by default.")
+@click.option("--use", is_flag=True, help="Use the model from now on.")
+def add(file: Path, name: str, use: bool) -> None:
+    """Add a GGUF that lies on this machine; it stays where it is."""
+    from assist.models.fetch import add_model
+    from assist.models.registry import choose
+
+    model = add_model(file, name)
+    if use:
+        choose(model.name)
+    click.echo(f"{model.name}: template {model.template}, {model.template_reason}")
+
+
+@command.command("use")
+@click.argument("name")
+def use_model(name: str) -> None:
+    """Use NAME from now on."""
+    from assist.models.registry import choose
+
+    model = choose(name)
+    click.echo(f"{model.name}: {model.file.path}")
+
+
+@command.command("check")
+@click.argument("names", nargs=-1)
+def check(names: tuple[str, ...]) -> int:
+    """Compare the files with their recorded checksums and load each once."""
+    from assist.models.fetch import check_model
+    from assist.models.registry import installed_models, require_installed
+
+    models = [require_installed(name) for name in names] or installed_models()
+    damaged = 0
+    for model in models:
+        with show_progress() as progress:
+            problems = check_model(model, progress=progress)
+        damaged += bool(problems)
+        for problem in problems:
+            click.echo(f"{model.name}: {problem}", err=True)
+        if not problems:
+            click.echo(f"{model.name}: fine")
+    if not models:
+        click.echo("No model is on this machine. Run: assist models fetch")
+    return 2 if damaged else 0
+
+
+def _rows() -> list[dict[str, str | int]]:
+    from assist.models.catalog import load_catalog
+    from assist.models.registry import chosen_name, installed_models
+
+    installed = {model.name: model for model in installed_models()}
+    chosen = chosen_name()
+    rows = [
+        _row(entry, installed.pop(entry.name, None), chosen) for entry in load_catalog().entries
+    ]
+    return rows + [_row(None, model, chosen) for model in installed.values()]
+
+
+def _row(
+    entry: CatalogEntry | None, model: InstalledModel | None, chosen: str
+) -> dict[str, str | int]:
+    row: dict[str, str | int] = {"state": "", "context_tokens": 0, "licence": "", "note": ""}
+    if entry is not None:
+        row |= {
+            "name": entry.name,
+            "title": entry.title,
+            "quantisation": entry.source.quantisation,
+            "megabytes": entry.download_mb,
+            "context_tokens": entry.context_tokens,
+            "licence": entry.licence,
+            "template": str(entry.template or PREFIX_ONLY),
+            "template_reason": "from the catalog" if entry.template else "prefix only",
+            "source": str(entry.source),
+            "note": entry.note,
+        }
+    if model is not None:
+        row |= {
+            "name": model.name,
+            "state": "in use" if model.name == chosen else "here",
+            "quantisation": model.preferred,
+            "megabytes": model.file.size // 2**20,
+            "template": model.template,
+            "template_reason": model.template_reason,
+            "source": model.source,
+            "file": model.file.path,
+        }
+    return row
