@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
-from typing import cast
 
 import click
 
 from assist.analysis.errors import AnalysisError
 from assist.models.errors import ModelError
+from assist.server.lazy import LazyGroup
 
 # name -> module under assist.server.commands that defines `command`
 COMMANDS: dict[str, str] = {
+    "bench": "bench",
     "complete": "complete",
     "models": "models",
 }
@@ -20,21 +20,12 @@ COMMANDS: dict[str, str] = {
 EXIT_ERROR = 2
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called, so that `assist --help` is instant."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        module_name = COMMANDS.get(cmd_name)
-        if module_name is None:
-            return None
-        module = importlib.import_module(f"assist.server.commands.{module_name}")
-        return cast(click.Command, module.command)
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    package="assist.server.commands",
+    modules=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="assist-lsp", prog_name="assist")
 def group() -> None:
     """A code assistant that runs on your own machine, on the CPU, offline."""

