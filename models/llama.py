@@ -18,7 +18,7 @@ import llama_cpp as ll
 import numpy as np
 
 from assist.models.errors import ModelFileError
-from assist.models.model import FOCUS, SEQUENCES_MAX, Abort, Aborted, Logits
+from assist.models.model import LIVE, SEQUENCES_MAX, Abort, Aborted, Logits
 from assist.models.vocabulary import FimIds, Vocabulary
 
 PIECE_BYTES_MAX = 512
@@ -39,7 +39,8 @@ class LlamaOptions:
 
     context_tokens: int = 2048
     batch_tokens: int = 256
-    threads: int = 2
+    threads_decode: int = 1
+    threads_prefill: int = 2
     key_type: str = "f16"
 
 
@@ -97,6 +98,7 @@ class LlamaModel:
         self._vocab = ll.llama_model_get_vocab(handle)
         self._batch = ll.llama_batch_init(options.batch_tokens, 0, 1)
         self._abort: Abort | None = None
+        self._shift_pending = False
         self._abort_callback = ll.ggml_abort_callback(self._should_abort)
         ll.llama_set_abort_callback(context, self._abort_callback, None)
         self.name = name
@@ -119,7 +121,7 @@ class LlamaModel:
         tokens: Sequence[int],
         position: int,
         *,
-        sequence: int = FOCUS,
+        sequence: int = LIVE,
         logits: int = 1,
         abort: Abort | None = None,
     ) -> Logits:
@@ -143,6 +145,7 @@ class LlamaModel:
 
     def memory_shift(self, sequence: int, start: int, end: int, delta: int) -> None:
         ll.llama_memory_seq_add(self._memory, sequence, start, end, delta)
+        self._shift_pending = True
 
     def state_save(self, sequence: int) -> bytes:
         size = ll.llama_state_seq_get_size(self._context, sequence)
@@ -181,11 +184,13 @@ class LlamaModel:
             batch.n_seq_id[index] = 1
             batch.seq_id[index][0] = sequence
             batch.logits[index] = index >= len(tokens) - wanted
-        self._abort = abort
+        # An interrupted shift leaves some layers rotated and others not, in silence.
+        self._abort = None if self._shift_pending else abort
         try:
             code = ll.llama_decode(self._context, batch)
         finally:
             self._abort = None
+        self._shift_pending = False
         if code == DECODE_ABORTED:
             ll.llama_memory_seq_rm(self._memory, sequence, position, -1)
             raise Aborted
@@ -205,8 +210,8 @@ def _context_parameters(options: LlamaOptions) -> Any:
     parameters.n_ubatch = options.batch_tokens
     parameters.n_seq_max = SEQUENCES_MAX
     parameters.kv_unified = True
-    parameters.n_threads = options.threads
-    parameters.n_threads_batch = options.threads
+    parameters.n_threads = options.threads_decode
+    parameters.n_threads_batch = options.threads_prefill
     parameters.type_k = ll.GGML_TYPE_Q8_0 if options.key_type == "q8_0" else ll.GGML_TYPE_F16
     parameters.no_perf = True
     return parameters

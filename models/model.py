@@ -13,9 +13,12 @@ from assist.models.vocabulary import Vocabulary
 Logits = npt.NDArray[np.float32]
 Abort = Callable[[], bool]
 
-# Sequences of the native cache: a document lives in FOCUS; SCRATCH is for edits in the middle.
-FOCUS = 0
-SCRATCH = 1
+# Sequences of the native cache. The focused document is LIVE; while an edit is carried out, spans
+# that wait for their place are in STAGE, one that is being moved is in HAND; the rest is for branches.
+LIVE = 0
+STAGE = 1
+HAND = 2
+BRANCH_FIRST = 3
 SEQUENCES_MAX = 8
 
 
@@ -52,14 +55,16 @@ class Model(Protocol):
         tokens: Sequence[int],
         position: int,
         *,
-        sequence: int = FOCUS,
+        sequence: int = LIVE,
         logits: int = 1,
         abort: Abort | None = None,
     ) -> Logits:
         """Append ``tokens`` at ``position`` to ``sequence``.
 
         Returns the logits of the last ``logits`` tokens, shape ``(logits, vocabulary.size)``.
-        Raises :class:`Aborted` when ``abort`` returned true.
+        Raises :class:`Aborted` when ``abort`` returned true; tokens of the aborted call may be
+        in the sequence up to a batch's end, so the caller removes from ``position`` on. A pending
+        shift is carried out first and is never interrupted.
         """
         ...
 

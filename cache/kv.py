@@ -1,0 +1,166 @@
+"""The plan of an edit for the key-value cache: keep, drop, shift, evaluate, and how exact the result is; it never runs a model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+
+from assist.cache.tokens import RUN_TOKENS_MIN, Match, TokenBuffer, Tokens, align
+
+Reuse = Literal["shift", "prefix", "off"]
+
+# A span with more changed tokens before it than this is evaluated again.
+CHANGED_TOKENS_MAX = 512
+# The first tokens of a prompt gather attention that no other token can take over (attention
+# sinks): a token that was computed elsewhere cannot become one of them.
+SINK_TOKENS = 4
+# A shift costs as much as evaluating about this many tokens.
+SHIFT_TOKENS_MIN = 12
+
+
+@dataclass(frozen=True)
+class ReusePolicy:
+    """What a prefill may reuse.
+
+    ``reuse``: ``shift`` moves kept spans to their new positions, ``prefix`` keeps the common head
+    only, ``off`` evaluates everything. The other fields bound ``shift``, in tokens.
+    """
+
+    reuse: Reuse = "shift"
+    changed_tokens_max: int = CHANGED_TOKENS_MAX
+    shift_tokens_min: int = SHIFT_TOKENS_MIN
+    run_tokens_min: int = RUN_TOKENS_MIN
+
+
+@dataclass(frozen=True)
+class Span:
+    """``size`` tokens of the old buffer from index ``old`` that go to position ``new``."""
+
+    old: int
+    new: int
+    size: int
+    delta: int
+
+
+@dataclass(frozen=True)
+class EditPlan:
+    """How to turn a cached buffer into ``tokens``: spans to keep, ordered by new position.
+
+    Everything between the spans is evaluated, at least the last token.
+    """
+
+    tokens: Tokens
+    spans: tuple[Span, ...]
+    buffer: TokenBuffer
+
+    @property
+    def head(self) -> int:
+        """Count of leading tokens that stay where they are."""
+        first = self.spans[0] if self.spans else None
+        return first.size if first and first.new == 0 and first.delta == 0 else 0
+
+    @property
+    def gaps(self) -> tuple[tuple[int, int], ...]:
+        """Ranges of new positions to evaluate, in order."""
+        gaps = []
+        at = 0
+        for span in self.spans:
+            if span.new > at:
+                gaps.append((at, span.new))
+            at = span.new + span.size
+        if at < len(self.tokens):
+            gaps.append((at, len(self.tokens)))
+        return tuple(gaps)
+
+    @property
+    def evaluated(self) -> int:
+        return sum(end - start for start, end in self.gaps)
+
+    @property
+    def shifted(self) -> int:
+        return sum(span.size for span in self.spans if span.delta)
+
+    @property
+    def reused(self) -> int:
+        return sum(span.size for span in self.spans if not span.delta)
+
+
+def plan_edit(
+    buffer: TokenBuffer, tokens: Sequence[int] | Tokens, policy: ReusePolicy | None = None
+) -> EditPlan:
+    """The cheapest plan that ``policy`` allows.
+
+    ``EditPlan.buffer`` is what the cache holds once the spans are in place and nothing was
+    evaluated yet.
+    """
+    policy = policy or ReusePolicy()
+    new = np.ascontiguousarray(tokens, np.int32)
+    if policy.reuse == "off":
+        return EditPlan(new, (), buffer.cut(0))
+    if policy.reuse == "prefix":
+        matches = align(buffer.tokens[: buffer.contiguous], new)[:1]
+        spans = _spans(buffer, matches, len(new) - 1)
+        spans = tuple(span for span in spans if span.old == span.new == 0)
+        return EditPlan(new, spans, _placed(buffer, spans))
+    matches = align(buffer.tokens, new, run_tokens_min=policy.run_tokens_min)
+    spans = _bounded(buffer, _spans(buffer, matches, len(new) - 1), policy)
+    if sum(span.size for span in spans if span.delta) < policy.shift_tokens_min:
+        spans = _bounded(buffer, [span for span in spans if not span.delta], policy)
+    return EditPlan(new, tuple(spans), _placed(buffer, spans))
+
+
+def _spans(buffer: TokenBuffer, matches: Sequence[Match], end: int) -> list[Span]:
+    """Matches cut where old positions have a gap, and before ``end``."""
+    spans = []
+    for match in matches:
+        skipped = 0 if match.old == match.new == 0 else max(0, SINK_TOKENS - match.new)
+        match = Match(match.old + skipped, match.new + skipped, match.size - skipped)
+        size = min(match.size, end - match.new)
+        if size <= 0:
+            continue
+        positions = buffer.positions[match.old : match.old + size]
+        steps = np.flatnonzero(np.diff(positions) != 1) + 1
+        cuts = [0, *steps.tolist(), size]
+        for start, stop in pairwise(cuts):
+            new = match.new + start
+            spans.append(Span(match.old + start, new, stop - start, new - int(positions[start])))
+    return spans
+
+
+def _bounded(buffer: TokenBuffer, spans: Sequence[Span], policy: ReusePolicy) -> list[Span]:
+    """Spans without those that have too many changed tokens before them."""
+    kept: list[Span] = []
+    for span in spans:
+        changed = int(buffer.changes[span.old : span.old + span.size].max())
+        changed += _changed_before(span, kept)
+        if changed <= policy.changed_tokens_max:
+            kept.append(span)
+    return kept
+
+
+def _changed_before(span: Span, kept: Sequence[Span]) -> int:
+    """Tokens before ``span`` in only one of the buffers, given the spans kept before it."""
+    both = sum(other.size for other in kept if other.old < span.old)
+    return (span.old - both) + (span.new - both)
+
+
+def _placed(buffer: TokenBuffer, spans: Sequence[Span]) -> TokenBuffer:
+    if not spans:
+        return buffer.cut(0)
+    indices = np.concatenate([np.arange(span.old, span.old + span.size) for span in spans])
+    positions = [np.arange(span.new, span.new + span.size, dtype=np.int32) for span in spans]
+    changed = []
+    for count, span in enumerate(spans):
+        changed.append(np.full(span.size, _changed_before(span, spans[:count]), np.int32))
+    first = spans[0]
+    exact = min(buffer.exact, first.size) if first.old == first.new == 0 else 0
+    return TokenBuffer(
+        buffer.tokens[indices],
+        np.concatenate(positions),
+        buffer.changes[indices] + np.concatenate(changed),
+        exact,
+    )

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assist.cache.kv import Reuse, ReusePolicy, plan_edit
+from assist.cache.tokens import EMPTY, Match, TokenBuffer, align
+
+SHORT = st.lists(st.integers(0, 3), max_size=60)
+
+
+def check(old: str, new: str, *expected: tuple[int, int, int], run_tokens_min: int = 3) -> None:
+    """One character is one token."""
+    matches = align([*map(ord, old)], [*map(ord, new)], run_tokens_min=run_tokens_min)
+    assert matches == tuple(Match(*run) for run in expected)
+
+
+def buffer(tokens: list[int]) -> TokenBuffer:
+    return EMPTY.fill(tokens, 0)
+
+
+def test_head_and_tail_of_any_size_are_found() -> None:
+    check("abcdef", "abXcdef", (0, 0, 2), (2, 3, 4))
+    check("abcdef", "abef", (0, 0, 2), (4, 2, 2))
+    check("abc", "abc", (0, 0, 3))
+    check("abc", "xyz")
+    check("", "abc")
+
+
+def test_runs_between_several_edits_are_found() -> None:
+    check("a111b222c", "x111y222z", (1, 1, 3), (5, 5, 3))
+
+
+def test_a_moved_block_is_found() -> None:
+    check("<abcdWXYZ>", "<WXYZabcd>", (0, 0, 1), (5, 1, 4), (1, 5, 4), (9, 9, 1))
+
+
+def test_a_place_is_used_once() -> None:
+    check("-abc-", "+abcabc+", (1, 1, 3))
+
+
+@given(SHORT, SHORT)
+def test_runs_are_equal_and_disjoint(old: list[int], new: list[int]) -> None:
+    matches = align(old, new, run_tokens_min=2)
+    at = 0
+    seen: set[int] = set()
+    for match in matches:
+        assert match.new >= at and match.size > 0
+        at = match.new + match.size
+        places = range(match.old, match.old + match.size)
+        assert not seen.intersection(places)
+        seen.update(places)
+        assert [old[place] for place in places] == new[match.new : at]
+    assert at <= len(new)
+
+
+@given(SHORT, SHORT.filter(bool), st.sampled_from(["shift", "prefix", "off"]))
+def test_a_plan_covers_the_prompt_and_evaluates_its_end(
+    old: list[int], new: list[int], reuse: Reuse
+) -> None:
+    policy = ReusePolicy(reuse, shift_tokens_min=1, run_tokens_min=2)
+    plan = plan_edit(buffer(old), new, policy)
+    assert plan.reused + plan.shifted + plan.evaluated == len(new)
+    assert plan.gaps[-1][1] == len(new)
+    after = plan.buffer
+    for start, end in plan.gaps:
+        after = after.fill(new[start:end], start)
+    assert after.tokens.tolist() == new
+    assert after.positions.tolist() == list(range(len(new)))
+    assert reuse == "shift" or not plan.shifted
+
+
+def test_exact_tokens_end_at_the_first_change() -> None:
+    old = buffer([*range(100)])
+    plan = plan_edit(old, [*range(50), 777, *range(50, 100)])
+    assert (plan.reused, plan.shifted, plan.evaluated) == (50, 49, 2)
+    after = plan.buffer.fill([777], 50).fill([99], 100)
+    assert after.exact == 51
+    assert np.unique(after.changes[51:100]).tolist() == [1]
+
+
+def test_changes_add_up_until_the_bound() -> None:
+    policy = ReusePolicy(changed_tokens_max=3)
+    tokens = [*range(100)]
+    cache = buffer(tokens)
+    shifted = []
+    for count in range(1, 6):
+        tokens = [*tokens[:50], 1000 + count, *tokens[50:]]
+        plan = plan_edit(cache, tokens, policy)
+        shifted.append(plan.shifted > 0)
+        cache = plan.buffer
+        for start, end in plan.gaps:
+            cache = cache.fill(tokens[start:end], start)
+    assert shifted == [True, True, True, False, True]
