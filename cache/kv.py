@@ -103,9 +103,8 @@ def plan_edit(
         return EditPlan(new, (), buffer.cut(0))
     if policy.reuse == "prefix":
         matches = align(buffer.tokens[: buffer.contiguous], new)[:1]
-        spans = _spans(buffer, matches, len(new) - 1)
-        spans = tuple(span for span in spans if span.old == span.new == 0)
-        return EditPlan(new, spans, _placed(buffer, spans))
+        head = [span for span in _spans(buffer, matches, len(new) - 1) if span.old == span.new == 0]
+        return EditPlan(new, tuple(head), _placed(buffer, head))
     matches = align(buffer.tokens, new, run_tokens_min=policy.run_tokens_min)
     spans = _bounded(buffer, _spans(buffer, matches, len(new) - 1), policy)
     if sum(span.size for span in spans if span.delta) < policy.shift_tokens_min:

@@ -24,10 +24,10 @@ class OpenedModel:
 def open_model(name: str = "", *, options: LlamaOptions | None = None) -> OpenedModel:
     """Load ``name``: a model on this machine, the path of a GGUF, or (empty) the one in use.
 
-    ``options`` with ``threads`` 0 takes the measured number of threads, else the usable cores.
+    ``options`` with ``threads_prefill`` 0 takes the measured number of threads, else the usable cores.
     Raises :class:`ModelNameError` or :class:`ModelFileError`, which say what to do.
     """
-    options = options or LlamaOptions(threads=0)
+    options = options or LlamaOptions(threads_prefill=0)
     if is_path(name):
         path, label, threads, catalog = Path(name).expanduser().absolute(), "", 0, None
     else:
@@ -35,8 +35,8 @@ def open_model(name: str = "", *, options: LlamaOptions | None = None) -> Opened
         path, label, threads = Path(installed.file.path), installed.name, installed.threads
         entry = load_catalog().find(installed.name)
         catalog = entry.template if entry else None
-    if options.threads <= 0:
-        options = replace(options, threads=threads or usable_threads())
+    if options.threads_prefill <= 0:
+        options = replace(options, threads_prefill=threads or usable_threads())
     model = load_model(path, options, name=label)
     template, reason = resolve_template(model.vocabulary, catalog=catalog, metadata=model.metadata)
     return OpenedModel(model, template, reason)

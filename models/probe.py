@@ -102,7 +102,7 @@ def _probe(path: Path, catalog: FimTemplate | None) -> Probe:
     from assist.models.llama import LlamaOptions, load_model
     from assist.models.template import resolve_template
 
-    options = replace(LlamaOptions(), context_tokens=PROBE_CONTEXT_TOKENS, threads=1)
+    options = replace(LlamaOptions(), context_tokens=PROBE_CONTEXT_TOKENS, threads_prefill=1)
     model = load_model(path, options)
     model.evaluate([min(model.vocabulary.end_of_generation, default=0)], 0)
     template, reason = resolve_template(model.vocabulary, catalog=catalog, metadata=model.metadata)
