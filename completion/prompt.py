@@ -2,48 +2,261 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from assist.models.model import Model
 from assist.models.template import PREFIX, SUFFIX, FimTemplate
 
-# Code points that are looked at around the cursor: bounds the work on a huge file or line.
+# Code points looked at on each side of the cursor: bounds the work on a huge file or line.
 WINDOW_CODE_POINTS_MAX = 24_000
-SUFFIX_SHARE = 0.3
+SUFFIX_SHARE = 0.25
+# A window is cut to this share of its room and stays until it overflows or runs low, so that
+# typing does not move its edge.
+FILL_SHARE = 0.75
+LOW_SHARE = 0.4
+CODE_POINTS_PER_TOKEN = 3.2
+CUT_ROUNDS_MAX = 6
+HEAL_TOKENS_MAX = 6
+LINE_CODE_POINTS_MAX = 2_000
+
+_TAIL = re.compile(r"\s?\w+\Z|\s+\Z|.\Z", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Window:
+    """The part ``start <= cursor <= end`` of ``text`` that the model sees."""
+
+    text: str
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
 class FimPrompt:
-    """Tokens of one prompt, and the texts they stand for."""
+    """Tokens of one prompt and the texts they stand for.
+
+    ``heal`` are the bytes before the cursor that were left out of the tokens: the answer must
+    begin with them. ``window`` is handed to the next prompt of the same document.
+    """
 
     tokens: tuple[int, ...]
     prefix: str
     suffix: str
+    heal: bytes
+    window: Window
 
 
 def build_prompt(
-    model: Model, template: FimTemplate, text: str, offset: int, *, tokens_max: int
+    model: Model,
+    template: FimTemplate,
+    text: str,
+    offset: int,
+    *,
+    tokens_max: int,
+    window: Window | None = None,
+    context: str = "",
+    heal: bool = True,
 ) -> FimPrompt:
-    """Prompt for the cursor at ``offset``; at most ``tokens_max`` tokens, whole lines where it cuts."""
-    markers = {part: _marker_id(model, part) for part in template.markers}
-    room = max(tokens_max - len(markers), 2)
-    suffix_max = int(room * SUFFIX_SHARE) if template.uses_suffix else 0
-    suffix_text = text[offset : offset + WINDOW_CODE_POINTS_MAX] if suffix_max else ""
-    suffix_tokens = model.tokenize(suffix_text)[:suffix_max]
-    prefix_text = text[max(0, offset - WINDOW_CODE_POINTS_MAX) : offset]
-    prefix_tokens = model.tokenize(prefix_text)[-(room - len(suffix_tokens)) :]
+    """Prompt for the cursor at ``offset`` of ``text``, at most ``tokens_max`` tokens.
+
+    ``context`` is put before the prefix and counts within the budget. The edges of ``window``
+    (of the document's previous prompt) are kept while they fit. Lone surrogates become U+FFFD.
+    """
+    text = _without_surrogates(text)
+    room = max(tokens_max - len(template.markers), 8)
+    context_tokens = _plain_tokens(model, template, context)[: room // 2]
+    room -= len(context_tokens)
+    moved = _moved(window, text, offset) if window else Window(text, -1, -1)
+    end, suffix_tokens = offset, list[int]()
+    if template.uses_suffix:
+        suffix_max = int(room * SUFFIX_SHARE)
+        end, suffix_tokens = _cut_end(model, template, moved, offset, suffix_max)
+    prefix_max = room - len(suffix_tokens)
+    start, prefix_tokens = _cut_start(model, template, moved, offset, prefix_max)
+    healed = b""
+    if heal:
+        healed = _heal(model, text[start:offset], prefix_tokens)
     tokens: list[int] = []
     for part in template.parts:
         if part == PREFIX:
-            tokens += prefix_tokens
+            tokens += context_tokens + prefix_tokens
         elif part == SUFFIX:
             tokens += suffix_tokens
         else:
-            tokens.append(markers[part])
+            tokens.append(marker_id(model, part))
     if not tokens:
         tokens = [min(model.vocabulary.end_of_generation, default=0)]
-    return FimPrompt(tuple(tokens), prefix_text, suffix_text)
+    return FimPrompt(
+        tuple(tokens), text[start:offset], text[offset:end], healed, Window(text, start, end)
+    )
 
 
-def _marker_id(model: Model, marker: str) -> int:
+def marker_id(model: Model, marker: str) -> int:
+    """Token id of a marker's text."""
     return model.vocabulary.pieces.index(marker.encode())
+
+
+def _plain_tokens(model: Model, template: FimTemplate, text: str) -> list[int]:
+    """Tokens of user text; marker text in it is split so that it can never become a marker."""
+    if not text:
+        return []
+    markers = [m for m in (*template.markers, *template.stops) if m in text]
+    if not markers:
+        return model.tokenize(text)
+    pattern = "|".join(f"(?<={re.escape(m[0])})(?={re.escape(m[1:])})" for m in markers)
+    return [token for piece in re.split(pattern, text) for token in model.tokenize(piece)]
+
+
+def _cut_start(
+    model: Model, template: FimTemplate, kept: Window, offset: int, tokens_max: int
+) -> tuple[int, list[int]]:
+    text = kept.text
+    if 0 <= kept.start <= offset:
+        tokens = _plain_tokens(model, template, text[kept.start : offset])
+        if len(tokens) <= tokens_max and (
+            kept.start == 0 or len(tokens) >= LOW_SHARE * tokens_max
+        ):
+            return kept.start, tokens
+    length = min(WINDOW_CODE_POINTS_MAX, int(tokens_max * CODE_POINTS_PER_TOKEN))
+    for _ in range(CUT_ROUNDS_MAX):
+        start = _line_start_after(text, offset - length, offset)
+        tokens = _plain_tokens(model, template, text[start:offset])
+        whole = start == 0
+        limit = tokens_max if whole else FILL_SHARE * tokens_max
+        if len(tokens) <= limit:
+            return start, tokens
+        length = max(int((offset - start) * limit / len(tokens) * 0.95), 1)
+    return offset, []
+
+
+def _cut_end(
+    model: Model, template: FimTemplate, kept: Window, offset: int, tokens_max: int
+) -> tuple[int, list[int]]:
+    text = kept.text
+    if kept.end >= offset:
+        tokens = _plain_tokens(model, template, text[offset : kept.end])
+        if len(tokens) <= tokens_max and (
+            kept.end == len(text) or len(tokens) >= LOW_SHARE * tokens_max
+        ):
+            return kept.end, tokens
+    length = min(WINDOW_CODE_POINTS_MAX, int(tokens_max * CODE_POINTS_PER_TOKEN))
+    for _ in range(CUT_ROUNDS_MAX):
+        end = _line_end_before(text, offset + length, offset)
+        tokens = _plain_tokens(model, template, text[offset:end])
+        limit = tokens_max if end == len(text) else FILL_SHARE * tokens_max
+        if len(tokens) <= limit:
+            return end, tokens
+        length = max(int((end - offset) * limit / len(tokens) * 0.95), 1)
+    return offset, []
+
+
+def _line_start_after(text: str, start: int, offset: int) -> int:
+    """First line start at or after ``start``, or ``start`` itself where the line is too long."""
+    if start <= 0:
+        return 0
+    newline = text.rfind("\n", start - 1, start)
+    if newline < 0:
+        newline = text.find("\n", start, min(offset, start + LINE_CODE_POINTS_MAX))
+    if newline >= 0:
+        return newline + 1
+    previous = text.rfind("\n", max(0, offset - LINE_CODE_POINTS_MAX), offset)
+    return previous + 1 if previous >= start else start
+
+
+def _line_end_before(text: str, end: int, offset: int) -> int:
+    """Last line end at or before ``end``, or ``end`` itself where the line is too long."""
+    if end >= len(text):
+        return len(text)
+    newline = text.rfind("\n", offset, end)
+    return newline + 1 if newline >= 0 else end
+
+
+def _heal(model: Model, prefix: str, tokens: list[int]) -> bytes:
+    """Take the last word or run of blanks off ``tokens``; returns its bytes.
+
+    The end of a text is often tokenised otherwise than the same text inside a longer one, and a
+    model has rarely seen what follows such an end ("token healing").
+    """
+    tail = _TAIL.search(prefix[-LINE_CODE_POINTS_MAX:])
+    if tail is None or not tokens:
+        return b""
+    wanted = len(tail[0].encode())
+    pieces = model.vocabulary.pieces
+    count = size = 0
+    while count < min(len(tokens), HEAL_TOKENS_MAX):
+        piece = pieces[tokens[-1 - count]]
+        if count and size + len(piece) > wanted:
+            break
+        size += len(piece)
+        count += 1
+    data = prefix[-LINE_CODE_POINTS_MAX:].encode()
+    while count < len(tokens) and _inside_character(data, len(data) - size):
+        size += len(pieces[tokens[-1 - count]])
+        count += 1
+    removed = b"".join(pieces[token] for token in tokens[len(tokens) - count :])
+    if not data.endswith(removed):
+        return b""
+    del tokens[len(tokens) - count :]
+    return removed
+
+
+def _inside_character(data: bytes, index: int) -> bool:
+    return 0 < index < len(data) and data[index] & 0xC0 == 0x80
+
+
+def _moved(window: Window, text: str, offset: int) -> Window:
+    """The window's edges in the changed ``text``; -1 for an edge that was edited away."""
+    if window.text == text:
+        return replace(window, text=text)
+    old = window.text
+    head = common_prefix(old, text)
+    tail = _common_suffix(old, text, min(len(old), len(text)) - head)
+
+    def move(edge: int) -> int:
+        if edge <= head:
+            return edge
+        if edge >= len(old) - tail:
+            return edge + len(text) - len(old)
+        return -1
+
+    start, end = move(window.start), move(window.end)
+    if start > 0 and text[start - 1] != "\n":
+        start = -1
+    return Window(text, start, end)
+
+
+def common_prefix(left: Sequence[int] | str, right: Sequence[int] | str) -> int:
+    """Length of the common start of two sequences of one type, by bisection over slices."""
+    low, high = 0, min(len(left), len(right))
+    if left[:high] == right[:high]:
+        return high
+    while low < high:
+        middle = (low + high + 1) // 2
+        if left[low:middle] == right[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _common_suffix(left: str, right: str, length_max: int) -> int:
+    low, high = 0, length_max
+    while low < high:
+        middle = (low + high + 1) // 2
+        if left[len(left) - middle : len(left) - low] == right[
+            len(right) - middle : len(right) - low
+        ]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _without_surrogates(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return re.sub("[\ud800-\udfff]", "�", text)
+    return text
