@@ -9,12 +9,11 @@ from string import ascii_letters, digits
 
 from assist.analysis.document import Span
 from assist.completion.lexical import CLOSERS, Lexed, lex
-from assist.completion.stop import indentation, opens_block
+from assist.completion.stop import indentation
 
 # Lines of the suffix that may close brackets of the prefix, or be repeated by an answer.
 FOLLOWING_LINES_MAX = 20
 REPEATED_LINES_MAX = 3
-OVERLAP_MIN = 2
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Place:
-    """The text around a cursor."""
+    """The text around a cursor; ``wanted_indentation`` is the column where a statement belongs."""
 
     prefix: str
     suffix: str
     language: str = "python"
+    wanted_indentation: int = 0
 
     @cached_property
     def line_prefix(self) -> str:
@@ -85,13 +85,11 @@ def _line_ends(text: str, place: Place) -> str:
 
 
 def _first_indentation(text: str, place: Place) -> str:
-    """No deeper indentation than the place has, unless a block begins there."""
-    if place.line_prefix.strip() or not text[:1].isspace() or text[:1] == "\n":
-        return text
-    lines = place.prefix.rstrip().rsplit("\n", 1)
-    opener = lines[-1] if lines else ""
-    if opens_block(opener, place.language) and indentation(place.line_prefix) <= indentation(
-        opener
+    """On an empty line no blanks before the code: the cursor's column is the indentation."""
+    if (
+        place.line_prefix.strip()
+        or text[:1] not in " \t"
+        or place.wanted_indentation > indentation(place.line_prefix)
     ):
         return text
     return text.lstrip(" \t")
@@ -109,16 +107,18 @@ def _overlap(text: str, place: Place) -> str:
     line = text.rstrip()
 
     def imbalance(end: int) -> int:
-        return lex(place.line_prefix + line[:end] + place.line_rest, place.language).imbalance
+        lexed = lex(place.line_prefix + line[:end] + place.line_rest, place.language)
+        return lexed.imbalance + bool(lexed.string)
 
     whole = imbalance(len(line))
     for length in range(min(len(rest), len(line)), 0, -1):
         if not line.endswith(rest[:length]):
             continue
         cut = imbalance(len(line) - length)
-        wordy = length >= OVERLAP_MIN and any(c.isalnum() for c in rest[:length])
-        if cut < whole or (cut == whole and wordy):
-            return line[: len(line) - length]
+        telling = length == len(rest) or any(c.isalnum() for c in rest[:length])
+        if cut < whole or (cut == whole and telling):
+            kept = line[: len(line) - length]
+            return kept.rstrip() if place.line_rest[0].isspace() else kept
     return text
 
 
@@ -165,7 +165,9 @@ def _repeated_lines(text: str, place: Place) -> str:
     for index in range(len(lines)):
         same = 1
         while (
-            lines[index].strip() and index + same < len(lines) and lines[index + same] == lines[index]
+            lines[index].strip()
+            and index + same < len(lines)
+            and lines[index + same] == lines[index]
         ):
             same += 1
         if same >= REPEATED_LINES_MAX:

@@ -8,11 +8,18 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from assist.analysis.document import Document, Position, Span
+from assist.analysis.document import Document, Edit, Position, Span
+from assist.analysis.syntax import Syntax, enclosing, indentation_at, parse, reparse
 from assist.completion.candidate import Candidate, Place, fit
 from assist.completion.decoder import Decoded, Limits, decode
-from assist.completion.prompt import FimPrompt, Window, build_prompt, marker_id
-from assist.completion.stop import stop_rules
+from assist.completion.prompt import (
+    HEAL_TOKENS_MAX,
+    FimPrompt,
+    Window,
+    build_prompt,
+    changed_span,
+)
+from assist.completion.stop import indentation, stop_rules
 from assist.completion.token_trie import TokenTrie
 from assist.models.kv_session import KvSession, Prefill
 from assist.models.model import Abort
@@ -21,6 +28,9 @@ from assist.models.template import FimTemplate
 TOKENS_MAX = 64
 TIME_MS_MAX = 4_000.0
 DOCUMENTS_MAX = 64
+# Code points before and after the cursor that a candidate is fitted to.
+HEAD_MAX = 4_000
+TAIL_MAX = 2_000
 
 
 @dataclass(frozen=True)
@@ -45,12 +55,28 @@ class Completion:
 
 
 @dataclass
+class OpenDocument:
+    """What is kept between two completions of one document: its syntax and its prompt's window."""
+
+    syntax: Syntax
+    window: Window | None = None
+
+    def update(self, document: Document) -> None:
+        """Follow the document to its new text at the cost of the difference."""
+        old = self.syntax.document
+        if old.text == document.text:
+            return
+        span, text = changed_span(old.text, document.text)
+        self.syntax = reparse(self.syntax, document, [Edit(span, text)])
+
+
+@dataclass
 class EngineSession:
-    """What lives between completions: the model's cache, its template, and the window of each document."""
+    """What lives between completions: the model's cache, its template, and the open documents."""
 
     kv: KvSession
     template: FimTemplate
-    windows: OrderedDict[str, Window] = field(default_factory=OrderedDict)
+    documents: OrderedDict[str, OpenDocument] = field(default_factory=OrderedDict)
 
     @cached_property
     def trie(self) -> TokenTrie:
@@ -60,12 +86,23 @@ class EngineSession:
     def ends(self) -> frozenset[int]:
         """Tokens that end an answer: the model's own, all without text, and the template's stops."""
         vocabulary = self.kv.model.vocabulary
-        stops = {marker_id(self.kv.model, marker) for marker in self.template.stops}
-        return vocabulary.end_of_generation | vocabulary.special | stops
+        stops = {vocabulary.marker(marker) for marker in self.template.stops}
+        return vocabulary.end_of_generation.union(vocabulary.special, stops - {None})
+
+    def open_document(self, document: Document) -> OpenDocument:
+        """State of a document, brought up to its text."""
+        opened = self.documents.get(document.uri)
+        if opened is None or opened.syntax.document.language != document.language:
+            opened = self.documents[document.uri] = OpenDocument(parse(document))
+        opened.update(document)
+        self.documents.move_to_end(document.uri)
+        while len(self.documents) > DOCUMENTS_MAX:
+            self.documents.popitem(last=False)
+        return opened
 
     def close_document(self, uri: str) -> None:
         """Forget what is kept for a document."""
-        self.windows.pop(uri, None)
+        self.documents.pop(uri, None)
 
 
 def complete(
@@ -84,25 +121,23 @@ def complete(
     options = options or CompletionOptions()
     started = time.perf_counter()
     offset = document.offset_at(position)
-    prompt = _prompt(session, document, offset, options)
+    opened = session.open_document(document)
+    prompt = _prompt(session, opened, offset, options)
     prompted = time.perf_counter()
     prefill = session.kv.prefill(prompt.tokens, abort=abort)
     prefilled = time.perf_counter()
-    language = document.language
     decoded = decode(
         session.kv,
         prefill.logits,
-        stop_rules(prompt.prefix, prompt.suffix, language, multiline=options.multiline),
+        stop_rules(opened.syntax, offset, multiline=options.multiline),
         Limits(options.tokens_max, started + options.time_ms_max / 1e3),
         trie=session.trie,
         ends=session.ends,
         heal=prompt.heal,
         abort=abort,
     )
-    place = Place(prompt.prefix, document.text[offset : prompt.window.end], language)
-    text = fit(decoded.text, place, finished=decoded.reason not in ("tokens", "time"))
+    candidates = _candidates(opened, offset, decoded)
     ended = time.perf_counter()
-    candidates = (Candidate(text, Span(offset, offset), _score(decoded)),) if text else ()
     return Completion(
         candidates,
         tokens=_counts(prompt, prefill, decoded),
@@ -118,26 +153,35 @@ def complete(
 
 
 def _prompt(
-    session: EngineSession, document: Document, offset: int, options: CompletionOptions
+    session: EngineSession, opened: OpenDocument, offset: int, options: CompletionOptions
 ) -> FimPrompt:
-    windows = session.windows
-    tokens_max = min(
-        options.context_tokens_max, session.kv.model.context_tokens_max - options.tokens_max - 1
-    )
+    room = session.kv.model.context_tokens_max - options.tokens_max - HEAL_TOKENS_MAX
     prompt = build_prompt(
         session.kv.model,
         session.template,
-        document.text,
+        opened.syntax.document.text,
         offset,
-        tokens_max=tokens_max,
-        window=windows.get(document.uri),
+        tokens_max=min(options.context_tokens_max, room),
+        window=opened.window,
         heal=options.heal,
     )
-    windows[document.uri] = prompt.window
-    windows.move_to_end(document.uri)
-    while len(windows) > DOCUMENTS_MAX:
-        windows.popitem(last=False)
+    opened.window = prompt.window
     return prompt
+
+
+def _candidates(opened: OpenDocument, offset: int, decoded: Decoded) -> tuple[Candidate, ...]:
+    document = opened.syntax.document
+    # A block's header is code for sure, so brackets and quotes can be read from there.
+    blocks = enclosing(opened.syntax, offset)
+    start = max([block.span.start for block in blocks] + [offset - HEAD_MAX])
+    place = Place(
+        document.text[min(start, offset) : offset],
+        document.text[offset : offset + TAIL_MAX],
+        document.language,
+        indentation(indentation_at(document, offset)),
+    )
+    text = fit(decoded.text, place, finished=decoded.reason not in ("tokens", "time"))
+    return (Candidate(text, Span(offset, offset), _score(decoded)),) if text else ()
 
 
 def _score(decoded: Decoded) -> float:

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+
+from assist.analysis.languages import LANGUAGES, Language
 
 CLOSERS = {"(": ")", "[": "]", "{": "}"}
+BRACKETS = frozenset("()[]{}")
+# Languages without a grammar here whose comments start with "#".
 HASH_COMMENT_LANGUAGES = frozenset(
-    {"python", "ruby", "shellscript", "yaml", "toml", "perl", "r", "makefile", "dockerfile"}
+    {"ruby", "shellscript", "yaml", "toml", "perl", "r", "makefile", "dockerfile"}
 )
-# Without brackets and strings of code: prose and markup end at their lines.
-PROSE_LANGUAGES = frozenset({"markdown", "plaintext", "restructuredtext", "latex"})
-
-_HASH = re.compile(
-    r"""(?P<long>\"{3}(?:\\.|[^\\])*?(?:\"{3}|\Z)|'{3}(?:\\.|[^\\])*?(?:'{3}|\Z))"""
-    r"""|(?P<short>"(?:\\.|[^"\\\n])*(?:"|(?=\n)|\Z)|'(?:\\.|[^'\\\n])*(?:'|(?=\n)|\Z))"""
-    r"""|(?P<comment>\#[^\n]*)|(?P<bracket>[()\[\]{}])""",
-    re.DOTALL,
-)
-_SLASH = re.compile(
-    r"""(?P<long>`(?:\\.|[^`\\])*(?:`|\Z)|/\*.*?(?:\*/|\Z))"""
-    r"""|(?P<short>"(?:\\.|[^"\\\n])*(?:"|(?=\n)|\Z)|'(?:\\.|[^'\\\n])*')"""
-    r"""|(?P<comment>//[^\n]*)|(?P<bracket>[()\[\]{}])""",
-    re.DOTALL,
-)
+# "'" quotes one character here.
+CHARACTER_LANGUAGES = frozenset({"c", "cpp", "go", "java", "rust"})
+# Brackets and quotes of these are punctuation of sentences.
+PROSE_LANGUAGES = frozenset({"markdown", "plaintext", "restructuredtext", "latex", "git-commit"})
 
 
 @dataclass(frozen=True)
@@ -35,54 +29,64 @@ class Lexed:
     ``comment`` whether the text ends inside a comment.
     """
 
-    stack: tuple[int, ...]
-    unmatched: tuple[int, ...]
-    string: str
-    comment: bool
-
-    @property
-    def depth(self) -> int:
-        return len(self.stack)
+    stack: tuple[int, ...] = ()
+    unmatched: tuple[int, ...] = ()
+    string: str = ""
+    comment: bool = False
 
     @property
     def imbalance(self) -> int:
         return len(self.stack) + len(self.unmatched)
 
+    @property
+    def continues(self) -> bool:
+        """Whether the next line belongs to the same statement."""
+        return bool(self.stack) or len(self.string) == 3 or self.string == "`"
 
-def lex(text: str, language: str = "python") -> Lexed:
-    """Brackets and strings that ``text`` leaves open; a closer pops only an opener of its kind."""
+
+def lex(text: str, language: str) -> Lexed:
+    """What ``text`` leaves open; a closer pops only an opener of its kind."""
     if language in PROSE_LANGUAGES:
-        return Lexed((), (), "", False)
-    pattern = _HASH if language in HASH_COMMENT_LANGUAGES else _SLASH
+        return Lexed()
     stack: list[int] = []
     unmatched: list[int] = []
     string, comment = "", False
-    for match in pattern.finditer(text):
-        if match["bracket"]:
-            _push(text, match.start(), stack, unmatched)
+    for match in _pattern(language).finditer(text):
+        start = match.start()
+        bracket = text[start]
+        if bracket in CLOSERS:
+            stack.append(start)
+        elif bracket in BRACKETS:
+            if stack and CLOSERS[text[stack[-1]]] == bracket:
+                stack.pop()
+            else:
+                unmatched.append(start)
         elif match.end() == len(text):
-            comment = bool(match["comment"]) or match[0].startswith("/*")
-            string = "" if comment else _open_quote(match[0])
+            comment = match["comment"] is not None and not match[0].endswith("*/")
+            closed = match["comment"] or match["long_end"] or match["short_end"]
+            string = "" if closed else match["long"] or match["short"]
     return Lexed(tuple(stack), tuple(unmatched), string, comment)
 
 
-def _push(text: str, offset: int, stack: list[int], unmatched: list[int]) -> None:
-    bracket = text[offset]
-    if bracket in CLOSERS:
-        stack.append(offset)
-    elif stack and CLOSERS[text[stack[-1]]] == bracket:
-        stack.pop()
-    else:
-        unmatched.append(offset)
-
-
-def _open_quote(literal: str) -> str:
-    for quote in ('"""', "'''"):
-        if literal.startswith(quote):
-            closed = len(literal) >= 6 and literal.endswith(quote)
-            return "" if closed else quote
-    closed = len(literal) >= 2 and literal.endswith(literal[0])
-    if closed and len(literal) > 2:
-        backslashes = len(literal[:-1]) - len(literal[:-1].rstrip("\\"))
-        closed = backslashes % 2 == 0
-    return "" if closed else literal[0]
+@lru_cache(maxsize=32)
+def _pattern(language: str) -> re.Pattern[str]:
+    entry = LANGUAGES.get(language)
+    if entry is None:
+        marker = "#" if language in HASH_COMMENT_LANGUAGES else "//"
+        entry = Language(language, "", line_comment=marker, block_comment=None)
+    long_quotes = "|".join(map(re.escape, sorted(entry.multiline_quotes, reverse=True))) or "(?!)"
+    apostrophe = "'"
+    if entry.name in CHARACTER_LANGUAGES:
+        # Elsewhere it is a lifetime or a digit separator.
+        apostrophe = r"'(?=(?:\\[^\n]{1,9}|[^'\\\n])')"
+    comments = [rf"{re.escape(entry.line_comment)}[^\n]*"]
+    if entry.block_comment:
+        opening, ending = map(re.escape, entry.block_comment)
+        comments.insert(0, rf"{opening}.*?(?:{ending}|\Z)")
+    return re.compile(
+        rf"(?P<comment>{'|'.join(comments)})"
+        rf"|(?P<long>{long_quotes})(?:\\.|(?!(?P=long)).)*(?P<long_end>(?P=long))?"
+        rf"|(?P<short>\"|{apostrophe})(?:\\.|(?!(?P=short))[^\\\n])*(?P<short_end>(?P=short))?"
+        r"|[()\[\]{}]",
+        re.DOTALL,
+    )

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from assist.analysis.document import Span
 from assist.models.model import Model
 from assist.models.template import PREFIX, SUFFIX, FimTemplate
 
@@ -21,7 +21,7 @@ CUT_ROUNDS_MAX = 6
 HEAL_TOKENS_MAX = 6
 LINE_CODE_POINTS_MAX = 2_000
 
-_TAIL = re.compile(r"\s?\w+\Z|\s+\Z|.\Z", re.DOTALL)
+_TAIL = re.compile(r"\s?(\w+)\Z|(\s+)\Z|(.)\Z", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def build_prompt(
         elif part == SUFFIX:
             tokens += suffix_tokens
         else:
-            tokens.append(marker_id(model, part))
+            tokens += _markers(model, (part,))
     if not tokens:
         tokens = [min(model.vocabulary.end_of_generation, default=0)]
     return FimPrompt(
@@ -93,20 +93,23 @@ def build_prompt(
     )
 
 
-def marker_id(model: Model, marker: str) -> int:
-    """Token id of a marker's text."""
-    return model.vocabulary.pieces.index(marker.encode())
-
-
 def _plain_tokens(model: Model, template: FimTemplate, text: str) -> list[int]:
     """Tokens of user text; marker text in it is split so that it can never become a marker."""
-    if not text:
-        return []
-    markers = [m for m in (*template.markers, *template.stops) if m in text]
-    if not markers:
-        return model.tokenize(text)
+    tokens = model.tokenize(text)
+    vocabulary = model.vocabulary
+    read_as_markers = vocabulary.special.union(_markers(model, template.markers)).intersection(
+        tokens
+    )
+    if not read_as_markers:
+        return tokens
+    markers = [vocabulary.pieces[token].decode() for token in read_as_markers]
     pattern = "|".join(f"(?<={re.escape(m[0])})(?={re.escape(m[1:])})" for m in markers)
     return [token for piece in re.split(pattern, text) for token in model.tokenize(piece)]
+
+
+def _markers(model: Model, markers: tuple[str, ...]) -> list[int]:
+    ids = (model.vocabulary.marker(marker) for marker in markers)
+    return [token for token in ids if token is not None]
 
 
 def _cut_start(
@@ -115,9 +118,7 @@ def _cut_start(
     text = kept.text
     if 0 <= kept.start <= offset:
         tokens = _plain_tokens(model, template, text[kept.start : offset])
-        if len(tokens) <= tokens_max and (
-            kept.start == 0 or len(tokens) >= LOW_SHARE * tokens_max
-        ):
+        if len(tokens) <= tokens_max and (kept.start == 0 or len(tokens) >= LOW_SHARE * tokens_max):
             return kept.start, tokens
     length = min(WINDOW_CODE_POINTS_MAX, int(tokens_max * CODE_POINTS_PER_TOKEN))
     for _ in range(CUT_ROUNDS_MAX):
@@ -182,12 +183,13 @@ def _heal(model: Model, prefix: str, tokens: list[int]) -> bytes:
     tail = _TAIL.search(prefix[-LINE_CODE_POINTS_MAX:])
     if tail is None or not tokens:
         return b""
-    wanted = len(tail[0].encode())
+    size_max = len(tail[0].encode())
+    word_size = len(tail[tail.lastindex or 0].encode())
     pieces = model.vocabulary.pieces
     count = size = 0
     while count < min(len(tokens), HEAL_TOKENS_MAX):
         piece = pieces[tokens[-1 - count]]
-        if count and size + len(piece) > wanted:
+        if size >= word_size or (count and size + len(piece) > size_max):
             break
         size += len(piece)
         count += 1
@@ -211,8 +213,8 @@ def _moved(window: Window, text: str, offset: int) -> Window:
     if window.text == text:
         return replace(window, text=text)
     old = window.text
-    head = common_prefix(old, text)
-    tail = _common_suffix(old, text, min(len(old), len(text)) - head)
+    span, _ = changed_span(old, text)
+    head, tail = span.start, len(old) - span.end
 
     def move(edge: int) -> int:
         if edge <= head:
@@ -227,11 +229,17 @@ def _moved(window: Window, text: str, offset: int) -> Window:
     return Window(text, start, end)
 
 
-def common_prefix(left: Sequence[int] | str, right: Sequence[int] | str) -> int:
-    """Length of the common start of two sequences of one type, by bisection over slices."""
+def changed_span(old: str, new: str) -> tuple[Span, str]:
+    """The one edit that turns ``old`` into ``new``: the span of ``old`` and its new text."""
+    shorter = min(len(old), len(new))
+    head = _common_prefix(old, new)
+    tail = _common_suffix(old, new, shorter - head)
+    return Span(head, len(old) - tail), new[head : len(new) - tail]
+
+
+def _common_prefix(left: str, right: str) -> int:
+    """By bisection over slices, which compare at the speed of memory."""
     low, high = 0, min(len(left), len(right))
-    if left[:high] == right[:high]:
-        return high
     while low < high:
         middle = (low + high + 1) // 2
         if left[low:middle] == right[low:middle]:
@@ -245,9 +253,10 @@ def _common_suffix(left: str, right: str, length_max: int) -> int:
     low, high = 0, length_max
     while low < high:
         middle = (low + high + 1) // 2
-        if left[len(left) - middle : len(left) - low] == right[
-            len(right) - middle : len(right) - low
-        ]:
+        if (
+            left[len(left) - middle : len(left) - low]
+            == right[len(right) - middle : len(right) - low]
+        ):
             low = middle
         else:
             high = middle - 1

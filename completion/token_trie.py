@@ -28,7 +28,7 @@ class TokenTrie:
         texts.sort()
         self._pieces = [piece for piece, _ in texts]
         self._tokens = np.array([token for _, token in texts], np.int64)
-        self._ids = {piece: token for piece, token in reversed(texts)}
+        self._ids = dict(reversed(texts))
         self._length_max = max((len(piece) for piece in self._pieces), default=0)
 
     def starting_with(self, data: bytes) -> TokenIds:

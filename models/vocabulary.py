@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,15 @@ class Vocabulary:
     @property
     def size(self) -> int:
         return len(self.pieces)
+
+    def marker(self, text: str) -> int | None:
+        """Token of a marker's text; a special one before a text token with the same bytes."""
+        return self._ids.get(text.encode())
+
+    @cached_property
+    def _ids(self) -> dict[bytes, int]:
+        ids = {piece: token for token, piece in enumerate(self.pieces)}
+        return ids | {self.pieces[token]: token for token in self.special}
 
     def detokenize(self, tokens: list[int] | tuple[int, ...]) -> bytes:
         """Bytes of ``tokens``; special tokens have none."""

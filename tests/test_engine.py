@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import pytest
+
+from assist.analysis.document import Document, Position
+from assist.completion.engine import Completion, CompletionOptions, EngineSession, complete
+from assist.models.kv_session import KvSession
+from assist.models.model import Aborted
+from assist.models.scripted import ScriptedModel
+from assist.models.template import PREFIX_ONLY, FimTemplate
+
+SUFFIX_FIRST = FimTemplate(("<suf>", "{suffix}", "<pre>", "{prefix}", "<mid>"))
+MARKERS = ("<pre>", "<suf>", "<mid>")
+
+
+def check(source: str, script: dict[str, str], after: str) -> None:
+    """``source`` holds ``$0`` for the cursor, ``after`` is the document with the answer in it."""
+    for template in (PREFIX_ONLY, SUFFIX_FIRST):
+        completion = run(session_of(script, template), source)
+        text = completion.candidates[0].text if completion.candidates else ""
+        assert source.replace("$0", text) == after
+
+
+def session_of(script: dict[str, str], template: FimTemplate = PREFIX_ONLY) -> EngineSession:
+    model = ScriptedModel(script, markers=MARKERS, pieces=("result", "\n    ", " result"))
+    return EngineSession(KvSession(model), template)
+
+
+def run(
+    session: EngineSession, source: str, options: CompletionOptions | None = None
+) -> Completion:
+    offset = source.index("$0")
+    document = Document("file:///a.py", source.replace("$0", ""))
+    return complete(session, document, document.position_at(offset), options)
+
+
+def test_a_line_is_completed() -> None:
+    check("x = $0\ny = 2\n", {"x = ": "1 + 1\nz = 3"}, "x = 1 + 1\ny = 2\n")
+
+
+def test_a_word_is_completed() -> None:
+    check(
+        "result = 1\nreturn resu$0\n",
+        {"return result": " + 1\n"},
+        "result = 1\nreturn result + 1\n",
+    )
+
+
+def test_a_block_is_completed() -> None:
+    check(
+        "def f(a):\n    $0\n\nb = 1\n",
+        {"def f(a):\n    ": "a += 1\n    return a\n\n\nf()"},
+        "def f(a):\n    a += 1\n    return a\n\nb = 1\n",
+    )
+
+
+def test_an_answer_of_several_bytes_a_character() -> None:
+    check("x = '$0'\n", {"x = '": "grüße 😀"}, "x = 'grüße 😀'\n")
+
+
+def test_no_answer_is_valid() -> None:
+    check("x = 1$0\n", {"x = 1": "\n"}, "x = 1\n")
+    check("$0", {"never": "x"}, "")
+
+
+def test_a_repeated_request_reuses_the_prompt() -> None:
+    session = session_of({"x = ": "1\n"})
+    run(session, "a = 1\nx = $0\n")
+    second = run(session, "a = 1\nx = $0\n")
+    assert second.tokens["evaluated"] <= 1
+    assert second.tokens["reused"] + second.tokens["evaluated"] == second.tokens["prompt"]
+
+
+def test_limits_end_an_answer() -> None:
+    session = session_of({"x = ": "aaa.bbb.ccc.ddd\n"})
+    completion = run(session, "x = $0\n", CompletionOptions(tokens_max=8))
+    assert completion.candidates[0].text == "aaa."
+    assert completion.tokens["generated"] == 8
+    assert not run(session, "x = $0\n", CompletionOptions(time_ms_max=0)).candidates
+
+
+@pytest.mark.parametrize("calls", range(8))
+def test_an_aborted_request_leaves_a_valid_session(calls: int) -> None:
+    session = session_of({"x = ": "one + two\n"})
+    document = Document("file:///a.py", "x = \n")
+    left = iter([False] * calls)
+    with pytest.raises(Aborted):
+        complete(session, document, Position(0, 4), abort=lambda: next(left, True))
+    assert run(session, "x = $0\n").candidates[0].text == "one + two"
+
+
+def test_documents_are_forgotten_when_closed() -> None:
+    session = session_of({"x = ": "1\n"})
+    run(session, "x = $0\n")
+    session.close_document("file:///a.py")
+    assert not session.documents
