@@ -86,8 +86,9 @@ class EngineSession:
     def ends(self) -> frozenset[int]:
         """Tokens that end an answer: the model's own, all without text, and the template's stops."""
         vocabulary = self.kv.model.vocabulary
-        stops = {vocabulary.marker(marker) for marker in self.template.stops}
-        return vocabulary.end_of_generation.union(vocabulary.special, stops - {None})
+        stops = map(vocabulary.marker, self.template.stops)
+        known = {token for token in stops if token is not None}
+        return vocabulary.end_of_generation | vocabulary.special | known
 
     def open_document(self, document: Document) -> OpenDocument:
         """State of a document, brought up to its text."""
