@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from assist.models.model import FOCUS, SEQUENCES_MAX, Abort, Aborted, Logits
+from assist.models.model import LIVE, SEQUENCES_MAX, Abort, Aborted, Logits
 from assist.models.vocabulary import Vocabulary
 
 BYTE_TOKENS = 256
@@ -69,7 +69,7 @@ class ScriptedModel:
         tokens: Sequence[int],
         position: int,
         *,
-        sequence: int = FOCUS,
+        sequence: int = LIVE,
         logits: int = 1,
         abort: Abort | None = None,
     ) -> Logits:
@@ -118,7 +118,7 @@ class ScriptedModel:
     def close(self) -> None:
         self._cells = [{} for _ in range(SEQUENCES_MAX)]
 
-    def text_of(self, sequence: int = FOCUS) -> str:
+    def text_of(self, sequence: int = LIVE) -> str:
         """What a sequence holds, with markers written out."""
         cells = self._cells[sequence]
         data = b"".join(self.vocabulary.pieces[cells[p]] for p in sorted(cells))
