@@ -16,6 +16,8 @@ import click
 from assist.completion.prompt import build_prompt
 from assist.models.kv_session import KvSession
 from assist.models.open import OpenedModel, open_model
+from assist.models.template import PREFIX, PREFIX_ONLY
+from assist.models.vocabulary import Vocabulary
 from assist.server.bench.execution import run_program
 from assist.server.bench.report import (
     append_case,
@@ -94,8 +96,6 @@ def command(
     tasks = sample_tasks(tasks, limit, seed)
     opened = open_model(model)
     if prefix_only:
-        from assist.models.template import PREFIX_ONLY
-
         opened = OpenedModel(opened.model, PREFIX_ONLY, "asked for")
     done = _earlier(csv_path, opened.model.name, suite) if resume and csv_path else {}
     if csv_path and not resume:
@@ -193,18 +193,32 @@ def _decode(
 ) -> tuple[bytes, End, int]:
     vocabulary = opened.model.vocabulary
     stops = {stop.encode() for stop in opened.template.stops}
-    rows = session.prefill(prompt).logits
+    # Where the prefix comes last, its last token may be a part of the token that the model would
+    # write (a line end and the indentation after it): that token is chosen again, by its bytes.
+    healed = vocabulary.pieces[prompt[-1]] if opened.template.parts[-1] == PREFIX else b""
+    rows = session.prefill(prompt[:-1] if healed and len(prompt) > 1 else prompt).logits
+    allowed = _starting_with(vocabulary, healed) if healed and len(prompt) > 1 else None
     data = b""
     for count in range(tokens_max):
-        token = int(rows[-1].argmax())
+        row = rows[-1]
+        token = int(row.argmax()) if allowed is None else allowed[int(row[allowed].argmax())]
         piece = vocabulary.pieces[token]
         if token in vocabulary.end_of_generation or token in vocabulary.special or piece in stops:
             return data, "token", count
-        data += piece
+        data += piece if allowed is None else piece[len(healed) :]
+        allowed = None
         if one_line and b"\n" in data:
             return data, "line", count + 1
         rows = session.extend([token])
     return data, "limit", tokens_max
+
+
+def _starting_with(vocabulary: Vocabulary, start: bytes) -> list[int]:
+    return [
+        token
+        for token, piece in enumerate(vocabulary.pieces)
+        if piece.startswith(start) and token not in vocabulary.special
+    ]
 
 
 def _judge(model: str, suite: Suite, task: InfillingTask, answer: Answer) -> InfillingCase:

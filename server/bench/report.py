@@ -60,7 +60,7 @@ def share(hits: int, total: int) -> dict[str, float | int]:
     scale = 1 + Z_95**2 / total
     return {
         "share": round(p, 4),
-        "low": round((centre - spread) / scale, 4),
+        "low": round(max(0.0, (centre - spread) / scale), 4),
         "high": round((centre + spread) / scale, 4),
         "hits": hits,
         "total": total,

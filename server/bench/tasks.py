@@ -64,20 +64,21 @@ def sample_tasks(
 
 
 def single_line_tasks(problem: dict[str, str]) -> Iterator[InfillingTask]:
-    """One task per line of the reference solution that is not blank; the line is the hole."""
+    """One task per line of the reference solution that is not blank; the line is the hole.
+
+    As published, a blank line stands before a hole in the first line.
+    """
     lines = problem["canonical_solution"].splitlines(keepends=True)
-    number = 0
     for index, line in enumerate(lines):
         if line.strip():
             yield InfillingTask(
-                name=f"SingleLineInfilling/{problem['task_id']}/L{number}",
-                prefix=problem["prompt"] + "".join(lines[:index]),
+                name=f"SingleLineInfilling/{problem['task_id']}/L{index}",
+                prefix=problem["prompt"] + ("".join(lines[:index]) or "\n"),
                 suffix="".join(lines[index + 1 :]),
                 solution=line,
                 test=problem["test"],
                 entry_point=problem["entry_point"],
             )
-            number += 1
 
 
 def random_span_tasks(problem: dict[str, str]) -> Iterator[InfillingTask]:
