@@ -13,11 +13,12 @@ from typing import Any, Literal, get_args
 
 import click
 
-from assist.completion.prompt import build_prompt
+from assist.cache.kv import ReusePolicy
+from assist.completion.engine import EngineSession
+from assist.completion.prompt import FimPrompt, build_prompt
 from assist.models.kv_session import KvSession
 from assist.models.open import OpenedModel, open_model
-from assist.models.template import PREFIX, PREFIX_ONLY
-from assist.models.vocabulary import Vocabulary
+from assist.models.template import PREFIX_ONLY
 from assist.server.bench.execution import run_program
 from assist.server.bench.report import (
     append_case,
@@ -135,11 +136,11 @@ def run_tasks(
 
     The tests run in another process while the model answers the next task.
     """
-    session = KvSession(opened.model)
+    session = EngineSession(KvSession(opened.model, ReusePolicy("prefix")), opened.template)
     waiting: list[Future[InfillingCase]] = []
     with ThreadPoolExecutor(1) as pool:
         for task in tasks:
-            answer = answer_task(session, opened, suite, task)
+            answer = answer_task(session, suite, task)
             waiting.append(pool.submit(_judge, opened.model.name, suite, task, answer))
             while waiting and (waiting[0].done() or len(waiting) > WAITING_MAX):
                 yield waiting.pop(0).result()
@@ -147,25 +148,19 @@ def run_tasks(
             yield future.result()
 
 
-def answer_task(
-    session: KvSession, opened: OpenedModel, suite: Suite, task: InfillingTask
-) -> Answer:
+def answer_task(session: EngineSession, suite: Suite, task: InfillingTask) -> Answer:
     """What the model puts into the hole, greedily.
 
     A single-line task is asked as an editor would: the cursor stands on an empty line, so the
     suffix starts with that line's end.
     """
     single = suite == "single-line"
-    suffix = "\n" + task.suffix if single else task.suffix
+    text = task.prefix + ("\n" if single else "") + task.suffix
     prompt = build_prompt(
-        opened.model,
-        opened.template,
-        task.prefix + suffix,
-        len(task.prefix),
-        tokens_max=PROMPT_TOKENS_MAX,
+        session.kv.model, session.template, text, len(task.prefix), tokens_max=PROMPT_TOKENS_MAX
     )
     tokens_max = LINE_TOKENS_MAX if single else SPAN_TOKENS_MAX
-    data, end, tokens = _decode(session, opened, prompt.tokens, tokens_max, one_line=single)
+    data, end, tokens = _decode(session, prompt, tokens_max, one_line=single)
     if single:
         data = data.split(b"\n", 1)[0] + b"\n"
     return Answer(data.decode("utf-8", "replace"), end, tokens)
@@ -184,41 +179,23 @@ def summarise(cases: list[InfillingCase]) -> dict[str, Any]:
 
 
 def _decode(
-    session: KvSession,
-    opened: OpenedModel,
-    prompt: tuple[int, ...],
-    tokens_max: int,
-    *,
-    one_line: bool,
+    session: EngineSession, prompt: FimPrompt, tokens_max: int, *, one_line: bool
 ) -> tuple[bytes, End, int]:
-    vocabulary = opened.model.vocabulary
-    stops = {stop.encode() for stop in opened.template.stops}
-    # Where the prefix comes last, its last token may be a part of the token that the model would
-    # write (a line end and the indentation after it): that token is chosen again, by its bytes.
-    healed = vocabulary.pieces[prompt[-1]] if opened.template.parts[-1] == PREFIX else b""
-    rows = session.prefill(prompt[:-1] if healed and len(prompt) > 1 else prompt).logits
-    allowed = _starting_with(vocabulary, healed) if healed and len(prompt) > 1 else None
+    pieces = session.kv.model.vocabulary.pieces
+    healed = len(prompt.heal)
+    row = session.kv.prefill(prompt.tokens).logits[-1]
     data = b""
     for count in range(tokens_max):
-        row = rows[-1]
-        token = int(row.argmax()) if allowed is None else allowed[int(row[allowed].argmax())]
-        piece = vocabulary.pieces[token]
-        if token in vocabulary.end_of_generation or token in vocabulary.special or piece in stops:
-            return data, "token", count
-        data += piece if allowed is None else piece[len(healed) :]
-        allowed = None
-        if one_line and b"\n" in data:
-            return data, "line", count + 1
-        rows = session.extend([token])
-    return data, "limit", tokens_max
-
-
-def _starting_with(vocabulary: Vocabulary, start: bytes) -> list[int]:
-    return [
-        token
-        for token, piece in enumerate(vocabulary.pieces)
-        if piece.startswith(start) and token not in vocabulary.special
-    ]
+        forced = prompt.heal[len(data) :]
+        allowed = session.trie.compatible(forced) if forced else ()
+        token = int(allowed[row[allowed].argmax()] if len(allowed) else row.argmax())
+        if token in session.ends:
+            return data[healed:], "token", count
+        data += pieces[token]
+        if one_line and b"\n" in data[healed:]:
+            return data[healed:], "line", count + 1
+        row = session.kv.extend([token])[-1]
+    return data[healed:], "limit", tokens_max
 
 
 def _judge(model: str, suite: Suite, task: InfillingTask, answer: Answer) -> InfillingCase:
