@@ -68,6 +68,13 @@ def load_model(path: Path, options: LlamaOptions | None = None, *, name: str = "
     return LlamaModel(handle, context, path, options, name or path.stem)
 
 
+def build_features() -> frozenset[str]:
+    """Processor features that this build of llama.cpp uses (``AVX2``, …), and ``OPENMP``."""
+    pairs = ll.llama_print_system_info().decode("utf-8", "replace").replace(":", "|").split("|")
+    names = (pair.partition("=") for pair in pairs)
+    return frozenset(name.strip() for name, _, value in names if value.strip() == "1")
+
+
 def quantise_file(source: Path, target: Path, quantisation: str, *, threads: int = 0) -> None:
     """Write the weights of ``source`` in another quantisation (``Q8_0``, …) to ``target``.
 

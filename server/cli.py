@@ -14,7 +14,9 @@ from assist.server.lazy import LazyGroup
 COMMANDS: dict[str, str] = {
     "bench": "bench",
     "complete": "complete",
+    "doctor": "doctor",
     "models": "models",
+    "status": "status",
 }
 
 EXIT_ERROR = 2

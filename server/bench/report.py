@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import html
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
+
+from assist.server.page import write_page
 
 Case = TypeVar("Case")
 
@@ -69,19 +70,8 @@ def share(hits: int, total: int) -> dict[str, float | int]:
 
 def write_html(path: Path, title: str, summary: Mapping[str, Any], cases: Sequence[Any]) -> None:
     """One self-contained page: the summary, then every case."""
-    rows = [asdict(case) for case in cases]
-    heads = "".join(f"<th>{html.escape(key)}</th>" for key in (rows[0] if rows else ()))
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(str(value))}</td>" for value in row.values()) + "</tr>"
-        for row in rows
-    )
-    figures = "".join(
-        f"<dt>{html.escape(key)}</dt><dd>{html.escape(format_figure(value))}</dd>"
-        for key, value in summary.items()
-    )
-    page = PAGE.format(title=html.escape(title), figures=figures, heads=heads, body=body)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
+    figures = {key: format_figure(value) for key, value in summary.items()}
+    write_page(path, title, {"Summary": figures}, [asdict(case) for case in cases])
 
 
 def format_figure(value: Any) -> str:
@@ -101,21 +91,3 @@ def _parse(kind: str, value: str) -> Any:
     if kind in ("int", "float"):
         return {"int": int, "float": float}[kind](value)
     return value
-
-
-PAGE = """<!doctype html>
-<meta charset="utf-8">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark }}
-body {{ font: 14px/1.4 system-ui, sans-serif; margin: 2em }}
-dl {{ display: grid; grid-template-columns: max-content auto; gap: .2em 1.5em }}
-dd {{ margin: 0 }}
-table {{ border-collapse: collapse }}
-td, th {{ text-align: left; padding: .15em .8em .15em 0; border-bottom: 1px solid #8884; vertical-align: top }}
-td {{ font-family: ui-monospace, monospace; white-space: pre-wrap }}
-</style>
-<h1>{title}</h1>
-<dl>{figures}</dl>
-<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>
-"""
