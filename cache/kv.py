@@ -135,16 +135,20 @@ def _bounded(buffer: TokenBuffer, spans: Sequence[Span], policy: ReusePolicy) ->
     kept: list[Span] = []
     for span in spans:
         changed = int(buffer.changes[span.old : span.old + span.size].max())
-        changed += _changed_before(span, kept)
+        changed += _changed_before(span, kept, buffer)
         if changed <= policy.changed_tokens_max:
             kept.append(span)
     return kept
 
 
-def _changed_before(span: Span, kept: Sequence[Span]) -> int:
-    """Tokens before ``span`` in only one of the buffers, given the spans kept before it."""
+def _changed_before(span: Span, kept: Sequence[Span], buffer: TokenBuffer) -> int:
+    """Tokens before ``span`` in only one of the buffers, given the spans kept before it.
+
+    Positions that an interrupted prefill left empty were counted when it was planned.
+    """
     both = sum(other.size for other in kept if other.old < span.old)
-    return (span.old - both) + (span.new - both)
+    empty = int(buffer.positions[span.old]) - span.old
+    return (span.old - both) + max(0, span.new - both - empty)
 
 
 def _placed(buffer: TokenBuffer, spans: Sequence[Span]) -> TokenBuffer:
@@ -154,7 +158,7 @@ def _placed(buffer: TokenBuffer, spans: Sequence[Span]) -> TokenBuffer:
     positions = [np.arange(span.new, span.new + span.size, dtype=np.int32) for span in spans]
     changed = []
     for count, span in enumerate(spans):
-        changed.append(np.full(span.size, _changed_before(span, spans[:count]), np.int32))
+        changed.append(np.full(span.size, _changed_before(span, spans[:count], buffer), np.int32))
     first = spans[0]
     exact = min(buffer.exact, first.size) if first.old == first.new == 0 else 0
     return TokenBuffer(

@@ -1,17 +1,49 @@
-"""The mirror of what the native cache holds for the focused document, and its execution of plans; it never decides what a prompt says."""
+"""The cache of one model: a mirror of what its native memory holds, the execution of plans, parked documents; it never decides what a prompt says."""
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from assist.cache.kv import EditPlan, ReusePolicy, plan_edit
+from assist.cache.kv import EditPlan, Reuse, ReusePolicy, plan_edit
+from assist.cache.parked import (
+    MEMORY_BYTES_MAX,
+    Parked,
+    ParkedDocuments,
+    pack_parked,
+    unpack_parked,
+)
 from assist.cache.tokens import EMPTY, TokenBuffer, Tokens
-from assist.models.model import HAND, LIVE, SEQUENCES_MAX, STAGE, Abort, Aborted, Logits, Model
+from assist.models.branch import Branch
+from assist.models.model import (
+    BRANCH_FIRST,
+    HAND,
+    LIVE,
+    SEQUENCES_MAX,
+    STAGE,
+    Abort,
+    Aborted,
+    Logits,
+    Model,
+    Row,
+)
+from assist.models.pace import Pace
 
-CHUNK_TOKENS = 64
+if TYPE_CHECKING:
+    from assist.cache.store import StateStore
+
+# The first chunk of a prefill is finished whatever happens, so that typing cannot starve it.
+# It also carries out a pending shift, which must never be interrupted.
+FIRST_CHUNK_SECONDS = 0.08
+CHUNK_TOKENS = 128
+REFRESH_CHUNK_TOKENS = 64
+# A document with fewer tokens is evaluated quicker than it is parked.
+PARK_TOKENS_MIN = 64
 
 
 @dataclass(frozen=True)
@@ -27,17 +59,56 @@ class Prefill:
     evaluated: int
 
 
-class KvSession:
-    """The cache of one model: the mirror changes only after the native memory did."""
+@dataclass(frozen=True)
+class KvStatus:
+    """Figures of a session, in tokens and bytes; ``reuse`` is the policy in effect and why."""
 
-    def __init__(self, model: Model, policy: ReusePolicy | None = None) -> None:
+    document: str
+    tokens: int
+    exact: int
+    context_tokens_max: int
+    reuse: Reuse
+    reason: str
+    parked_documents: int
+    parked_bytes: int
+    parked_bytes_max: int
+    reused: int
+    shifted: int
+    evaluated: int
+    refreshed: int
+
+
+class KvSession:
+    """One focused document in the native memory, others parked; the mirror follows the memory.
+
+    Not safe for use by several threads: one inference lane owns it.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        policy: ReusePolicy | None = None,
+        *,
+        memory_bytes_max: int = MEMORY_BYTES_MAX,
+        store: StateStore | None = None,
+    ) -> None:
         self.model = model
         self.policy = policy or ReusePolicy()
+        self.document = ""
+        self.pace = Pace()
+        self._store = store
+        self._parked = ParkedDocuments(memory_bytes_max)
         self._buffer = EMPTY
+        self._stored = EMPTY
+        self._stored_at = -math.inf
+        # The live tokens are those of the document that was focused before.
+        self._foreign = False
+        self._branches: list[Branch] = []
+        self._reused = self._shifted = self._evaluated = self._refreshed = 0
 
     @property
     def tokens(self) -> Tokens:
-        """Tokens that the cache holds for the focused document, in order."""
+        """Tokens that the memory holds for the focused document, in order."""
         return self._buffer.tokens
 
     @property
@@ -48,40 +119,188 @@ class KvSession:
         self,
         tokens: Sequence[int],
         *,
+        document: str | None = None,
         abort: Abort | None = None,
         policy: ReusePolicy | None = None,
     ) -> Prefill:
-        """Make the cache hold ``tokens``; raises :class:`Aborted` and keeps what was finished."""
-        if not len(tokens):
-            raise ValueError("a prompt has at least one token")
+        """Make the memory hold ``tokens`` of ``document`` (none: the focused one).
+
+        Raises :class:`Aborted` when ``abort`` returned true, and keeps what was finished: at
+        least one chunk, unless it was true from the beginning. Ends every branch.
+        """
+        if not 0 < len(tokens) <= self.model.context_tokens_max:
+            raise ValueError(
+                f"a prompt of {len(tokens)} tokens; 1 to {self.model.context_tokens_max} fit"
+            )
         if abort is not None and abort():
             raise Aborted
+        if document is not None:
+            self.focus(document)
+        self._end_branches()
         plan = plan_edit(self._buffer, tokens, self._allowed(policy or self.policy))
         self._place(plan)
+        self._foreign = False
         logits = self._evaluate_gaps(plan, abort)
+        self._reused += plan.reused
+        self._shifted += plan.shifted
         return Prefill(logits, plan.reused, plan.shifted, plan.evaluated)
+
+    def prewarm(
+        self, tokens: Sequence[int], *, document: str | None = None, abort: Abort | None = None
+    ) -> bool:
+        """As :meth:`prefill` in idle time; false when it was interrupted."""
+        try:
+            self.prefill(tokens, document=document, abort=abort)
+        except Aborted:
+            return False
+        return True
 
     def extend(
         self, tokens: Sequence[int], *, logits: int = 1, abort: Abort | None = None
     ) -> Logits:
         """Append ``tokens``; returns the logits of the last ``logits`` of them."""
-        return self._append(tokens, self._buffer.contiguous, logits, abort)
+        if self._buffer.contiguous != len(self._buffer):
+            raise RuntimeError("the last prefill was interrupted; prefill again")
+        return self._append(tokens, len(self._buffer), logits, abort)
 
     def truncate(self, length: int) -> None:
-        """Forget everything from position ``length`` on."""
+        """Forget everything from index ``length`` on."""
         if length < len(self._buffer):
-            self.model.memory_remove(LIVE, length, -1)
+            self.model.memory_remove(LIVE, int(self._buffer.positions[length]), -1)
             self._buffer = self._buffer.cut(length)
 
+    def fork(self, count: int) -> tuple[Branch, ...]:
+        """Sequences that start with the live tokens and go on each for itself.
+
+        They share the cells of the prompt and end with the next prefill. Raises
+        :class:`ValueError` when more than ``SEQUENCES_MAX - BRANCH_FIRST`` would be open.
+        """
+        taken = {branch.sequence for branch in self._branches if branch.open}
+        free = [s for s in range(BRANCH_FIRST, SEQUENCES_MAX) if s not in taken]
+        if count > len(free):
+            raise ValueError(f"{count} branches; {len(free)} are free")
+        branches = []
+        for sequence in free[:count]:
+            self.model.memory_copy(LIVE, sequence, 0, -1)
+            branches.append(Branch(self.model, sequence, len(self._buffer)))
+        self._branches = [branch for branch in self._branches if branch.open] + branches
+        return tuple(branches)
+
+    def step(
+        self, branches: Sequence[Branch], tokens: Sequence[int], *, abort: Abort | None = None
+    ) -> Logits:
+        """Append one token to each branch in one batch; logits of shape (branches, vocabulary)."""
+        rows = [
+            Row(branch.sequence, branch.length, token)
+            for branch, token in zip(branches, tokens, strict=True)
+        ]
+        try:
+            logits = self.model.evaluate_rows(rows, abort=abort)
+        except Aborted:
+            for row in rows:
+                self.model.memory_remove(row.sequence, row.position, -1)
+            raise
+        for branch in branches:
+            branch.length += 1
+        return logits
+
+    def refresh(self, abort: Abort | None = None) -> bool:
+        """Make everything exact, chunk by chunk; false when ``abort`` interrupted it.
+
+        An interruption loses at most the work of one chunk, never what the memory held.
+        """
+        self._end_branches()
+        while self._buffer.exact < self._buffer.contiguous:
+            free = self.model.context_tokens_max - len(self._buffer)
+            count = min(REFRESH_CHUNK_TOKENS, self._buffer.contiguous - self._buffer.exact, free)
+            if count <= 0:
+                return True
+            try:
+                self._refresh_chunk(count, abort)
+            except Aborted:
+                return False
+        return True
+
+    def focus(self, document: str) -> None:
+        """Make ``document`` the one in the native memory: park the other, bring its cells back."""
+        if document == self.document:
+            return
+        self._end_branches()
+        self._park()
+        self.document = document
+        parked = self._parked.take(document) or self._load(document)
+        if parked is None:
+            self._foreign = True
+            return
+        self._clear_live()
+        if self.model.state_load(LIVE, parked.state):
+            self._buffer = parked.buffer
+            self._stored = parked.buffer if parked.stored else EMPTY
+        else:
+            self.reset()
+
+    def persist(self, abort: Abort | None = None, *, seconds_min: float = 60.0) -> bool:
+        """Write states that are not on disk yet; false when interrupted.
+
+        The live document is written at most once in ``seconds_min``.
+        """
+        if self._store is None:
+            return True
+        while (name := self._parked.unstored()) is not None:
+            if abort is not None and abort():
+                return False
+            parked = self._parked.peek(name)
+            assert parked is not None
+            self._write(name, parked)
+            self._parked.put(name, replace(parked, stored=True))
+        if abort is not None and abort():
+            return False
+        now = time.monotonic()
+        due = self._stored is not self._buffer and now - self._stored_at >= seconds_min
+        if due and self._worth_parking():
+            self._write(self.document, self._saved())
+            self._stored, self._stored_at = self._buffer, now
+        return True
+
+    def forget(self, document: str) -> None:
+        """Drop a document everywhere, also from disk."""
+        self._parked.take(document)
+        if document == self.document:
+            self.reset()
+        if self._store is not None:
+            self._store.forget(document, self.model.fingerprint)
+
     def reset(self) -> None:
-        """Forget everything."""
+        """Empty the native memory."""
+        self._end_branches()
         for sequence in range(SEQUENCES_MAX):
             self.model.memory_remove(sequence, 0, -1)
         self._buffer = EMPTY
 
-    def _allowed(self, policy: ReusePolicy) -> ReusePolicy:
+    def status(self) -> KvStatus:
+        policy, reason = self.policy, "as configured"
         if policy.reuse == "shift" and not self.model.can_shift:
-            return ReusePolicy("prefix")
+            policy = replace(policy, reuse="prefix")
+            reason = "the positions of this model's keys cannot be shifted"
+        return KvStatus(
+            document=self.document,
+            tokens=len(self._buffer),
+            exact=self._buffer.exact,
+            context_tokens_max=self.model.context_tokens_max,
+            reuse=policy.reuse,
+            reason=reason,
+            parked_documents=len(self._parked),
+            parked_bytes=self._parked.bytes,
+            parked_bytes_max=self._parked.bytes_max,
+            reused=self._reused,
+            shifted=self._shifted,
+            evaluated=self._evaluated,
+            refreshed=self._refreshed,
+        )
+
+    def _allowed(self, policy: ReusePolicy) -> ReusePolicy:
+        if policy.reuse == "shift" and (self._foreign or not self.model.can_shift):
+            return replace(policy, reuse="prefix")
         return policy
 
     def _place(self, plan: EditPlan) -> None:
@@ -104,15 +323,18 @@ class KvSession:
 
     def _evaluate_gaps(self, plan: EditPlan, abort: Abort | None) -> Logits:
         logits = np.zeros((0, self.model.vocabulary.size), np.float32)
-        spans = [span for span in plan.spans if span.new >= plan.head]
+        armed: Abort | None = None
+        size = self.pace.tokens_in(FIRST_CHUNK_SECONDS, CHUNK_TOKENS)
         try:
             for start, end in plan.gaps:
-                while spans and spans[0].new < start:
-                    self._unstage(spans.pop(0).new, start)
-                for at in range(start, end, CHUNK_TOKENS):
-                    chunk = plan.tokens[at : min(at + CHUNK_TOKENS, end)]
+                self._unstage(0, start)
+                at = start
+                while at < end:
+                    chunk = plan.tokens[at : min(at + size, end)].tolist()
                     wanted = int(at + len(chunk) == len(plan.tokens))
-                    logits = self._append(chunk.tolist(), at, wanted, abort)
+                    logits = self._append(chunk, at, wanted, armed)
+                    at += len(chunk)
+                    armed, size = abort, CHUNK_TOKENS
         finally:
             self._unstage(0, -1)
         return logits
@@ -121,6 +343,7 @@ class KvSession:
         self, tokens: Sequence[int], position: int, logits: int, abort: Abort | None
     ) -> Logits:
         """Evaluate at the end of LIVE; the mirror changes when that succeeded."""
+        started = time.perf_counter()
         try:
             rows = self.model.evaluate(tokens, position, sequence=LIVE, logits=logits, abort=abort)
         except Aborted:
@@ -129,9 +352,58 @@ class KvSession:
         except Exception:
             self.reset()
             raise
+        self.pace.add(len(tokens), time.perf_counter() - started)
+        self._evaluated += len(tokens)
         self._buffer = self._buffer.fill(tokens, position)
         return rows
 
     def _unstage(self, start: int, end: int) -> None:
         self.model.memory_copy(STAGE, LIVE, start, end)
         self.model.memory_remove(STAGE, start, end)
+
+    def _refresh_chunk(self, count: int, abort: Abort | None) -> None:
+        """Evaluate the first inexact tokens again beside the old ones, then exchange them."""
+        memory, start = self.model, self._buffer.exact
+        end = start + count
+        memory.memory_copy(LIVE, STAGE, 0, start)
+        try:
+            tokens = self._buffer.tokens[start:end].tolist()
+            memory.evaluate(tokens, start, sequence=STAGE, logits=0, abort=abort)
+            memory.memory_remove(LIVE, start, end)
+            memory.memory_copy(STAGE, LIVE, start, end)
+        finally:
+            memory.memory_remove(STAGE, 0, -1)
+        self._buffer = self._buffer.replaced_exactly(count)
+        self._refreshed += count
+
+    def _end_branches(self) -> None:
+        for branch in self._branches:
+            branch.close()
+        self._branches = []
+
+    def _worth_parking(self) -> bool:
+        return bool(self.document) and len(self._buffer) >= PARK_TOKENS_MIN
+
+    def _saved(self) -> Parked:
+        return Parked(
+            self._buffer, self.model.state_save(LIVE), stored=self._stored is self._buffer
+        )
+
+    def _park(self) -> None:
+        if self._worth_parking():
+            self._parked.put(self.document, self._saved())
+        self._stored = EMPTY
+
+    def _clear_live(self) -> None:
+        self.model.memory_remove(LIVE, 0, -1)
+        self._buffer = EMPTY
+
+    def _load(self, document: str) -> Parked | None:
+        if self._store is None:
+            return None
+        data = self._store.get(document, self.model.fingerprint)
+        return unpack_parked(data) if data is not None else None
+
+    def _write(self, document: str, parked: Parked) -> None:
+        assert self._store is not None
+        self._store.put(document, self.model.fingerprint, pack_parked(parked))

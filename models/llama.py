@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,9 @@ os.environ.setdefault("GOMP_SPINCOUNT", "0")
 import llama_cpp as ll
 import numpy as np
 
+from assist.cache.parked import State
 from assist.models.errors import ModelFileError
-from assist.models.model import LIVE, SEQUENCES_MAX, Abort, Aborted, Logits
+from assist.models.model import LIVE, SEQUENCES_MAX, Abort, Aborted, Logits, Row
 from assist.models.vocabulary import FimIds, Vocabulary
 
 PIECE_BYTES_MAX = 512
@@ -31,6 +34,9 @@ QUANTISATIONS = {
     "Q8_0": ll.LLAMA_FTYPE_MOSTLY_Q8_0,
 }
 DECODE_ABORTED = 2
+# Parts of the file that its fingerprint reads, spread from the first byte to the last.
+FINGERPRINT_SAMPLES = 32
+SAMPLE_BYTES = 64 << 10
 
 
 @dataclass(frozen=True)
@@ -132,17 +138,24 @@ class LlamaModel:
         logits: int = 1,
         abort: Abort | None = None,
     ) -> Logits:
-        rows: list[Logits] = []
+        parts: list[Logits] = []
         size = self.batch_tokens_max
         for start in range(0, len(tokens), size):
             chunk = tokens[start : start + size]
             wanted = max(0, min(len(chunk), start + len(chunk) - (len(tokens) - logits)))
             if abort is not None and abort():
                 raise Aborted
-            rows.append(self._decode(chunk, position + start, sequence, wanted, abort))
-        if not rows:
-            return np.zeros((0, self.vocabulary.size), np.float32)
-        return np.concatenate(rows) if len(rows) > 1 else rows[0]
+            first = position + start
+            rows = [Row(sequence, first + index, token) for index, token in enumerate(chunk)]
+            self._decode(rows, wanted, abort)
+            parts.append(self._logits(wanted))
+        return np.concatenate(parts) if len(parts) != 1 else parts[0]
+
+    def evaluate_rows(self, rows: Sequence[Row], *, abort: Abort | None = None) -> Logits:
+        if abort is not None and abort():
+            raise Aborted
+        self._decode(rows, len(rows), abort)
+        return self._logits(len(rows))
 
     def memory_remove(self, sequence: int, start: int, end: int) -> None:
         ll.llama_memory_seq_rm(self._memory, sequence, start, end)
@@ -154,15 +167,32 @@ class LlamaModel:
         ll.llama_memory_seq_add(self._memory, sequence, start, end, delta)
         self._shift_pending = True
 
-    def state_save(self, sequence: int) -> bytes:
+    def state_save(self, sequence: int) -> State:
+        if self._shift_pending:
+            raise RuntimeError("a state cannot be saved while a shift is pending")
         size = ll.llama_state_seq_get_size(self._context, sequence)
-        buffer = (ctypes.c_uint8 * size)()
+        state = bytearray(size)
+        buffer = (ctypes.c_uint8 * size).from_buffer(state)
         written = ll.llama_state_seq_get_data(self._context, buffer, size, sequence)
-        return bytes(buffer)[:written]
+        del buffer
+        del state[written:]
+        return state
 
-    def state_load(self, sequence: int, state: bytes) -> bool:
-        buffer = (ctypes.c_uint8 * len(state)).from_buffer_copy(state)
-        return bool(ll.llama_state_seq_set_data(self._context, buffer, len(state), sequence))
+    def state_load(self, sequence: int, state: State) -> bool:
+        pointer = ctypes.cast(ctypes.c_char_p(bytes(state)), ctypes.POINTER(ctypes.c_uint8))
+        return bool(ll.llama_state_seq_set_data(self._context, pointer, len(state), sequence))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        digest = hashlib.sha256(f"{ll.__version__} {self.options.key_type}".encode())
+        path = Path(self.file)
+        size = path.stat().st_size
+        digest.update(size.to_bytes(8, "little"))
+        with path.open("rb") as file:
+            for part in range(FINGERPRINT_SAMPLES):
+                file.seek(part * max(size - SAMPLE_BYTES, 0) // (FINGERPRINT_SAMPLES - 1))
+                digest.update(file.read(SAMPLE_BYTES))
+        return digest.hexdigest()[:32]
 
     def metadata(self, key: str) -> str | None:
         """Value of a GGUF key as text; none when the file has no such key."""
@@ -180,17 +210,15 @@ class LlamaModel:
     def _should_abort(self, _data: Any) -> bool:
         return self._abort is not None and self._abort()
 
-    def _decode(
-        self, tokens: Sequence[int], position: int, sequence: int, wanted: int, abort: Abort | None
-    ) -> Logits:
+    def _decode(self, rows: Sequence[Row], wanted: int, abort: Abort | None) -> None:
         batch = self._batch
-        batch.n_tokens = len(tokens)
-        for index, token in enumerate(tokens):
-            batch.token[index] = token
-            batch.pos[index] = position + index
+        batch.n_tokens = len(rows)
+        for index, row in enumerate(rows):
+            batch.token[index] = row.token
+            batch.pos[index] = row.position
             batch.n_seq_id[index] = 1
-            batch.seq_id[index][0] = sequence
-            batch.logits[index] = index >= len(tokens) - wanted
+            batch.seq_id[index][0] = row.sequence
+            batch.logits[index] = index >= len(rows) - wanted
         # An interrupted shift leaves some layers rotated and others not, in silence.
         self._abort = None if self._shift_pending else abort
         try:
@@ -199,15 +227,16 @@ class LlamaModel:
             self._abort = None
         self._shift_pending = False
         if code == DECODE_ABORTED:
-            ll.llama_memory_seq_rm(self._memory, sequence, position, -1)
             raise Aborted
         if code != 0:
-            raise RuntimeError(f"llama_decode returned {code} at position {position}")
-        if not wanted:
+            raise RuntimeError(f"llama_decode returned {code} at position {rows[0].position}")
+
+    def _logits(self, count: int) -> Logits:
+        """Logits of the last ``count`` tokens of the last batch, copied from the native buffer."""
+        if not count:
             return np.zeros((0, self.vocabulary.size), np.float32)
         first = ll.llama_get_logits(self._context)
-        shape = (wanted, self.vocabulary.size)
-        return np.ctypeslib.as_array(first, shape=shape).copy()
+        return np.ctypeslib.as_array(first, shape=(count, self.vocabulary.size)).copy()
 
 
 def _context_parameters(options: LlamaOptions) -> Any:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from assist.cache.parked import State
 from assist.models.vocabulary import Vocabulary
 
 Logits = npt.NDArray[np.float32]
@@ -26,6 +28,15 @@ class Aborted(Exception):
     """The abort callback asked to stop; what the cache holds of the aborted batch is gone."""
 
 
+@dataclass(frozen=True)
+class Row:
+    """One token to append to one sequence."""
+
+    sequence: int
+    position: int
+    token: int
+
+
 class Model(Protocol):
     """A loaded model with its native memory.
 
@@ -37,6 +48,11 @@ class Model(Protocol):
     def name(self) -> str: ...
     @property
     def file(self) -> str: ...
+    @property
+    def fingerprint(self) -> str:
+        """Differs whenever a saved state would not fit: file, runtime and settings."""
+        ...
+
     @property
     def vocabulary(self) -> Vocabulary: ...
     @property
@@ -68,6 +84,13 @@ class Model(Protocol):
         """
         ...
 
+    def evaluate_rows(self, rows: Sequence[Row], *, abort: Abort | None = None) -> Logits:
+        """Append one token to each of several sequences at once.
+
+        Returns their logits, shape ``(len(rows), vocabulary.size)``. Raises :class:`Aborted`.
+        """
+        ...
+
     def memory_remove(self, sequence: int, start: int, end: int) -> None:
         """Forget positions ``start <= p < end`` (``end`` -1: to the end)."""
         ...
@@ -80,11 +103,11 @@ class Model(Protocol):
         """Move cells by ``delta`` positions; keys are rotated within the next evaluation."""
         ...
 
-    def state_save(self, sequence: int) -> bytes:
+    def state_save(self, sequence: int) -> State:
         """Keys and values of a sequence as bytes."""
         ...
 
-    def state_load(self, sequence: int, state: bytes) -> bool:
+    def state_load(self, sequence: int, state: State) -> bool:
         """Restore a sequence; false when the bytes do not fit this model."""
         ...
 

@@ -1,68 +1,94 @@
-"""A model that says what it was told and records what it was asked, for tests and dry runs; it computes nothing."""
+"""A model without weights that keeps the rules of the native memory strictly and answers by a script; it never estimates anything."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+import json
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from assist.models.model import LIVE, SEQUENCES_MAX, Abort, Aborted, Logits
-from assist.models.vocabulary import Vocabulary
+from assist.cache.parked import State
+from assist.models.model import LIVE, SEQUENCES_MAX, Abort, Aborted, Logits, Row
+from assist.models.vocabulary import FimIds, Vocabulary
 
-BYTE_TOKENS = 256
-FAVOURITE_LOGIT = 20.0
-END_PIECE = b"<end>"
+MARKERS = ("<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<end>")
+BYTES = 256
+EVALUATIONS_MAX = 1000
+SCRIPTED_LOGIT = 20.0
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluated batch: what was appended where, and the whole sequence after it."""
+
+    sequence: int
+    position: int
+    tokens: tuple[int, ...]
+    context: tuple[int, ...]
+
+
+@dataclass
+class Cell:
+    """Key and value of one token: the position its key was rotated to, and what it came from.
+
+    ``origin`` digests the whole context the value was computed from: two cells are
+    interchangeable only if token, ``rotation`` and ``origin`` agree.
+    """
+
+    token: int
+    rotation: int
+    origin: bytes
 
 
 class ScriptedModel:
-    """Implements :class:`assist.models.model.Model` from a script.
+    """Implements :class:`assist.models.model.Model` over single bytes and four markers.
 
-    ``script`` maps the end of a prompt to the answers that follow it, favourite first. The
-    vocabulary has every byte, ``pieces`` (longest match wins), ``markers`` and an end token,
-    which follows an answer; with ``reads_markers`` marker text in user text becomes a marker, as
-    with files that declare their markers badly. ``evaluated`` records every call as (position, tokens).
+    Without ``script`` the logits are a digest of every visible token and its key's rotation, so
+    that a wrong reuse shows in the next answer. With ``script`` the model continues it: after a
+    context that ends with the first n tokens of the script follows the next one, then the end.
+    Breaking a rule of the native memory raises :class:`RuntimeError`.
     """
 
     def __init__(
         self,
-        script: Mapping[str, str | Sequence[str]],
+        script: str = "",
         *,
-        pieces: Sequence[str] = (),
-        markers: Sequence[str] = (),
-        reads_markers: bool = False,
-        context_tokens: int = 4096,
+        context_tokens_max: int = 4096,
+        batch_tokens_max: int = 256,
+        can_shift: bool = True,
     ) -> None:
-        texts = [bytes([byte]) for byte in range(BYTE_TOKENS)] + [p.encode() for p in pieces]
-        text_tokens = len(texts)
-        texts += [marker.encode() for marker in markers] + [END_PIECE]
-        special = frozenset(range(text_tokens, len(texts)))
-        self.vocabulary = Vocabulary(tuple(texts), special, frozenset({len(texts) - 1}))
         self.name = "scripted"
         self.file = ""
-        self.context_tokens_max = context_tokens
-        self.batch_tokens_max = 64
-        self.can_shift = True
-        self.evaluated: list[tuple[int, tuple[int, ...]]] = []
-        readable = texts[: -1 if reads_markers else text_tokens]
-        self._ids = {piece: token for token, piece in enumerate(readable)}
-        self._piece_bytes_max = max(map(len, readable))
-        self._script = [
-            (
-                key.encode(),
-                [a.encode() for a in ([answers] if isinstance(answers, str) else answers)],
-            )
-            for key, answers in script.items()
-        ]
-        self._cells: list[dict[int, int]] = [{} for _ in range(SEQUENCES_MAX)]
+        self.fingerprint = f"scripted-{context_tokens_max}"
+        self.context_tokens_max = context_tokens_max
+        self.batch_tokens_max = batch_tokens_max
+        self.can_shift = can_shift
+        pieces = [bytes([byte]) for byte in range(BYTES)] + [m.encode() for m in MARKERS]
+        special = frozenset(range(BYTES, BYTES + len(MARKERS)))
+        fim = FimIds(prefix=BYTES, suffix=BYTES + 1, middle=BYTES + 2)
+        self.end = BYTES + 3
+        self.vocabulary = Vocabulary(tuple(pieces), special, frozenset({self.end}), fim)
+        self.script = tuple(self.tokenize(script))
+        self.evaluations: deque[Evaluation] = deque(maxlen=EVALUATIONS_MAX)
+        # position -> cell, of every sequence; sequences may share a cell
+        self._sequences: list[dict[int, Cell]] = [{} for _ in range(SEQUENCES_MAX)]
+        self._shifted: list[Cell] = []
+        self._closed = False
+
+    @property
+    def cells(self) -> int:
+        """Count of cells in use by any sequence."""
+        return len({id(cell) for sequence in self._sequences for cell in sequence.values()})
+
+    def metadata(self, key: str) -> str | None:
+        """A scripted model has no file, so nothing is known."""
+        return None
 
     def tokenize(self, text: str) -> list[int]:
-        data = text.encode("utf-8", "surrogatepass")
-        tokens: list[int] = []
-        while data:
-            token = self._longest(data)
-            tokens.append(token)
-            data = data[len(self.vocabulary.pieces[token]) :]
-        return tokens
+        return list(text.encode("utf-8", "surrogatepass"))
 
     def evaluate(
         self,
@@ -73,89 +99,152 @@ class ScriptedModel:
         logits: int = 1,
         abort: Abort | None = None,
     ) -> Logits:
+        rows = []
+        self._rotate()
+        for start in range(0, len(tokens), self.batch_tokens_max):
+            batch = tokens[start : start + self.batch_tokens_max]
+            if abort is not None and abort():
+                raise Aborted
+            self._check_room(sequence, position + start, len(batch))
+            for index, token in enumerate(batch, start):
+                self._append(sequence, position + index, token)
+                if index >= len(tokens) - logits:
+                    rows.append(self._logits(sequence))
+            if abort is not None and abort():
+                self.memory_remove(sequence, position + start, -1)
+                raise Aborted
+        self._record(sequence, position, tokens)
+        return self._stacked(rows)
+
+    def evaluate_rows(self, rows: Sequence[Row], *, abort: Abort | None = None) -> Logits:
+        self._rotate()
         if abort is not None and abort():
             raise Aborted
-        cells = self._cells[sequence]
-        expected = max(cells, default=-1) + 1
-        if position != expected:
-            raise RuntimeError(f"position {position} does not follow {expected}")
-        self.evaluated.append((position, tuple(tokens)))
-        rows = []
-        for index, token in enumerate(tokens):
-            cells[position + index] = token
-            if index >= len(tokens) - logits:
-                rows.append(self._row(sequence))
-        return np.array(rows, np.float32).reshape(len(rows), self.vocabulary.size)
+        for row in rows:
+            self._check_room(row.sequence, row.position, 1)
+            self._append(row.sequence, row.position, row.token)
+            self._record(row.sequence, row.position, [row.token])
+        return self._stacked([self._logits(row.sequence) for row in rows])
 
     def memory_remove(self, sequence: int, start: int, end: int) -> None:
-        cells = self._cells[sequence]
-        for position in [p for p in cells if p >= start and (end < 0 or p < end)]:
+        cells = self._cells(sequence)
+        for position in _range(cells, start, end):
             del cells[position]
 
     def memory_copy(self, source: int, target: int, start: int, end: int) -> None:
-        for position, token in self._cells[source].items():
-            if position >= start and (end < 0 or position < end):
-                self._cells[target][position] = token
+        cells, copies = self._cells(source), self._cells(target)
+        for position in _range(cells, start, end):
+            if copies.setdefault(position, cells[position]) is not cells[position]:
+                raise RuntimeError(f"two cells of sequence {target} at position {position}")
 
     def memory_shift(self, sequence: int, start: int, end: int, delta: int) -> None:
-        cells = self._cells[sequence]
-        moved = {p: t for p, t in cells.items() if p >= start and (end < 0 or p < end)}
-        for position in moved:
-            del cells[position]
-        cells.update({position + delta: token for position, token in moved.items()})
+        if not self.can_shift:
+            raise RuntimeError("this model cannot shift")
+        cells = self._cells(sequence)
+        moved = {id(cells[position]) for position in _range(cells, start, end)}
+        self._shifted += [cells[position] for position in _range(cells, start, end)]
+        for index, sequence_cells in enumerate(self._sequences):
+            shifted: dict[int, Cell] = {}
+            for position, cell in sequence_cells.items():
+                new = position + delta if id(cell) in moved else position
+                if new < 0 or new in shifted:
+                    raise RuntimeError(f"a shift puts two cells at {new}, or before the start")
+                shifted[new] = cell
+            self._sequences[index] = shifted
 
-    def state_save(self, sequence: int) -> bytes:
-        cells = self._cells[sequence]
-        return np.array([cells[p] for p in sorted(cells)], np.int32).tobytes()
+    def state_save(self, sequence: int) -> State:
+        if self._shifted:
+            raise RuntimeError("a state was saved while a shift is pending")
+        rows = [
+            (token, position, origin.hex()) for token, position, _, origin in self.origins(sequence)
+        ]
+        return json.dumps([self.fingerprint, rows]).encode()
 
-    def state_load(self, sequence: int, state: bytes) -> bool:
-        if len(state) % 4:
+    def state_load(self, sequence: int, state: State) -> bool:
+        self.memory_remove(sequence, 0, -1)
+        try:
+            fingerprint, rows = json.loads(state)
+        except ValueError:
             return False
-        tokens = np.frombuffer(state, np.int32).tolist()
-        self._cells[sequence] = dict(enumerate(tokens))
+        if fingerprint != self.fingerprint or self.cells + len(rows) > self.context_tokens_max:
+            return False
+        cells = self._cells(sequence)
+        for token, position, origin in rows:
+            cells[position] = Cell(token, position, bytes.fromhex(origin))
         return True
 
     def close(self) -> None:
-        self._cells = [{} for _ in range(SEQUENCES_MAX)]
+        self._closed = True
 
-    def text_of(self, sequence: int = LIVE) -> str:
-        """What a sequence holds, with markers written out."""
-        cells = self._cells[sequence]
-        data = b"".join(self.vocabulary.pieces[cells[p]] for p in sorted(cells))
-        return data.decode("utf-8", "replace")
+    def origins(self, sequence: int = LIVE) -> list[tuple[int, int, int, bytes]]:
+        """(token, position, rotation, origin) of every cell of ``sequence``, by position."""
+        cells = sorted(self._cells(sequence).items())
+        return [(cell.token, position, cell.rotation, cell.origin) for position, cell in cells]
 
-    def _longest(self, data: bytes) -> int:
-        for length in range(min(self._piece_bytes_max, len(data)), 0, -1):
-            token = self._ids.get(data[:length])
-            if token is not None:
-                return token
-        raise AssertionError("every byte is a token")
+    def _append(self, sequence: int, position: int, token: int) -> None:
+        if not 0 <= token < self.vocabulary.size:
+            raise RuntimeError(f"token {token} is not in the vocabulary")
+        cells = self._cells(sequence)
+        before = cells.get(position - 1)
+        cells[position] = Cell(token, position, origin_after(before, token, position))
 
-    def _row(self, sequence: int) -> list[float]:
-        cells = self._cells[sequence]
-        pieces = self.vocabulary.pieces
-        data = b"".join(
-            pieces[cells[p]] for p in sorted(cells) if cells[p] not in self.vocabulary.special
-        )
-        row = [0.0] * self.vocabulary.size
-        end = self.vocabulary.size - 1
-        row[end] = 1.0
-        logit = FAVOURITE_LOGIT
-        for rest in self._continuations(data):
-            token = self._longest(rest) if rest else end
-            row[token] = max(row[token], logit)
-            logit -= 1.0
-        return row
+    def _check_room(self, sequence: int, position: int, count: int) -> None:
+        if self._closed:
+            raise RuntimeError("the model is closed")
+        if self._cells(sequence).keys() != set(range(position)):
+            raise RuntimeError(f"position {position} is not the end of a gapless sequence")
+        if self.cells + count > self.context_tokens_max:
+            raise RuntimeError("no free cell")
 
-    def _continuations(self, data: bytes) -> list[bytes]:
-        """What may follow ``data``: of the script's texts that overlap its end most."""
-        best, found = 0, list[bytes]()
-        for key, answers in self._script:
-            for answer in answers:
-                text = key + answer
-                size = next((n for n in range(len(text), 0, -1) if data.endswith(text[:n])), 0)
-                if size > best:
-                    best, found = size, []
-                if size and size == best:
-                    found.append(text[size:])
-        return found
+    def _rotate(self) -> None:
+        if self._shifted:
+            for sequence in self._sequences:
+                for position, cell in sequence.items():
+                    cell.rotation = position
+            self._shifted = []
+
+    def _logits(self, sequence: int) -> Logits:
+        context = self.origins(sequence)
+        if self.script:
+            row = np.zeros(self.vocabulary.size, np.float32)
+            row[self._next([token for token, *_ in context])] = SCRIPTED_LOGIT
+            return row
+        return digest_logits([(token, rotation) for token, _, rotation, _ in context])
+
+    def _next(self, context: list[int]) -> int:
+        for done in range(len(self.script), 0, -1):
+            if tuple(context[-done:]) == self.script[:done]:
+                return self.script[done] if done < len(self.script) else self.end
+        return self.script[0]
+
+    def _record(self, sequence: int, position: int, tokens: Sequence[int]) -> None:
+        context = tuple(token for token, *_ in self.origins(sequence))
+        self.evaluations.append(Evaluation(sequence, position, tuple(tokens), context))
+
+    def _cells(self, sequence: int) -> dict[int, Cell]:
+        if not 0 <= sequence < SEQUENCES_MAX:
+            raise RuntimeError(f"sequence {sequence} does not exist")
+        return self._sequences[sequence]
+
+    def _stacked(self, rows: list[Logits]) -> Logits:
+        return np.stack(rows) if rows else np.zeros((0, self.vocabulary.size), np.float32)
+
+
+def origin_after(before: Cell | None, token: int, position: int) -> bytes:
+    """Origin of a token that follows ``before``."""
+    digest = hashlib.blake2b(digest_size=8)
+    if before is not None:
+        digest.update(b"%d,%d,%s;" % (before.token, before.rotation, before.origin))
+    digest.update(b"%d,%d" % (token, position))
+    return digest.digest()
+
+
+def digest_logits(context: Sequence[tuple[int, int]]) -> Logits:
+    """Logits of a context of (token, rotation of its key), shape (vocabulary,)."""
+    digest = hashlib.blake2b(np.asarray(context, np.int64).tobytes(), digest_size=8)
+    generator = np.random.default_rng(int.from_bytes(digest.digest(), "big"))
+    return generator.standard_normal(BYTES + len(MARKERS)).astype(np.float32)
+
+
+def _range(cells: dict[int, Cell], start: int, end: int) -> list[int]:
+    return [position for position in cells if position >= start and (end < 0 or position < end)]
