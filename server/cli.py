@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "complete": "complete",
     "doctor": "doctor",
     "models": "models",
+    "serve": "serve",
     "status": "status",
 }
 

@@ -1,0 +1,92 @@
+"""The language server as a program: registers the features and runs until the client leaves; it answers nothing itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Coroutine
+
+from assist.server.features import (
+    commands,
+    configuration,
+    documents,
+    inline_completion,
+    lifecycle,
+    status,
+)
+from assist.server.language_server import AssistServer
+from assist.server.transport import StreamWriter, receive_messages, serve_stdio
+
+logger = logging.getLogger(__name__)
+
+FEATURES = (lifecycle, documents, configuration, inline_completion, commands, status)
+
+
+def create_server() -> AssistServer:
+    """A server with every feature registered."""
+    server = AssistServer()
+    for feature in FEATURES:
+        feature.register(server)
+    return server
+
+
+def run_stdio() -> int:
+    """Serve standard input and output; returns the exit code."""
+    return asyncio.run(_run_stdio())
+
+
+def run_tcp(host: str, port: int) -> int:
+    """Serve one client on a socket; returns the exit code."""
+    return asyncio.run(_run_tcp(host, port))
+
+
+async def _run_stdio() -> int:
+    if sys.stdin.isatty():
+        sys.stderr.write("assist speaks with an editor here. Ctrl-C ends it.\n")
+    server = create_server()
+    return await _until_exit(server, serve_stdio(server.protocol))
+
+
+async def _run_tcp(host: str, port: int) -> int:
+    server = create_server()
+    connection: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = (
+        asyncio.get_running_loop().create_future()
+    )
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if connection.done():
+            writer.close()
+        else:
+            connection.set_result((reader, writer))
+
+    async with await asyncio.start_server(accept, host, port) as listener:
+        address = listener.sockets[0].getsockname()
+        sys.stderr.write(f"assist listens on {address[0]}:{address[1]}\n")
+        sys.stderr.flush()
+        reader, writer = await connection
+        listener.close()
+        server.protocol.set_writer(StreamWriter(writer.transport))
+        return await _until_exit(server, receive_messages(server.protocol, reader))
+
+
+async def _until_exit(server: AssistServer, receive: Coroutine[None, None, None]) -> int:
+    """Run until the client said exit, its stream ended, or its process died."""
+    with contextlib.suppress(NotImplementedError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.session.leave.set)
+    receiving = asyncio.create_task(receive)
+    leaving = asyncio.create_task(server.session.leave.wait())
+    try:
+        await asyncio.wait([receiving, leaving], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        receiving.cancel()
+        leaving.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await receiving
+        await server.session.stop()
+        if server.protocol.writer is not None:
+            server.protocol.writer.close()
+            await asyncio.sleep(0)
+    return 1 if server.protocol.exit_code is None else server.protocol.exit_code

@@ -1,0 +1,294 @@
+"""Supervises the engine process: starts it, talks to it, replaces it when it crashes or hangs; it never computes an answer itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from assist.analysis.document import Document
+from assist.server import messages
+from assist.server.messages import HEADER, Message, MessageError, decode, decode_lengths, encode
+from assist.server.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+EngineStatus = Literal["loading", "ready", "problem", "stopped"]
+
+PING_S = 0.5
+# A process that is alive answers a ping at once, whatever its native code does.
+PONG_S_MAX = 2.5
+# The lane has stalled when it did not move for this long, and for longer than ever before.
+STALL_S_MIN = 2.0
+STALL_FACTOR = 10
+CANCEL_S_MAX = 1.0
+TERMINATE_S_MAX = 0.5
+CRASHES_MAX = 3
+CRASH_WINDOW_S = 60.0
+STDERR_LINES_MAX = 20
+WRITE_BYTES_MAX = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class EngineState:
+    """What the engine is doing: ``message`` is for the user, ``model`` is none until it is loaded."""
+
+    status: EngineStatus
+    message: str = ""
+    fraction: float = 0.0
+    model: messages.Ready | None = None
+
+
+@dataclass
+class EngineProcess:
+    """The supervised engine. ``documents`` gives the server's copies, for a new process; ``on_state`` hears every change."""
+
+    documents: Callable[[], Iterable[Document]]
+    on_state: Callable[[EngineState], None]
+    state: EngineState = EngineState("loading", "Waiting for the editor")
+    figures: dict[str, Any] = field(default_factory=dict)
+    restarts: int = 0
+    _process: asyncio.subprocess.Process | None = None
+    _settings: Settings = field(default_factory=Settings)
+    _answers: dict[int, asyncio.Future[messages.Completed | None]] = field(default_factory=dict)
+    _partial: dict[int, Callable[[str], None]] = field(default_factory=dict)
+    _next_id: int = 0
+    _crashes: deque[float] = field(default_factory=lambda: deque(maxlen=CRASHES_MAX))
+    _stderr: deque[str] = field(default_factory=lambda: deque(maxlen=STDERR_LINES_MAX))
+    _pong_at: float = 0.0
+    _stalled_s: float = 0.0
+    _stall_s_max: float = 0.0
+    _stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    _supervisor: asyncio.Task[None] | None = None
+    _changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process and self._process.returncode is None else None
+
+    def start(self, settings: Settings) -> None:
+        """Start the process and keep it alive until :meth:`stop`."""
+        self._settings = settings
+        self._stopping.clear()
+        self._supervisor = asyncio.create_task(self._supervise())
+
+    async def restart(self, settings: Settings) -> None:
+        """Replace the process by one with new settings; running requests end without an answer."""
+        await self.stop()
+        self._crashes.clear()
+        self.start(settings)
+
+    async def stop(self) -> None:
+        """End the process: politely by closing its pipe, then by force."""
+        self._stopping.set()
+        if self._process is not None and self._process.returncode is None:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+            try:
+                await asyncio.wait_for(self._process.wait(), TERMINATE_S_MAX)
+            except TimeoutError:
+                self._kill()
+        if self._supervisor is not None:
+            await self._supervisor
+            self._supervisor = None
+        self._set_state(EngineState("stopped"))
+
+    async def is_ready(self) -> bool:
+        """Wait until the model is in memory; false when that will not happen by itself."""
+        while self.state.status == "loading":
+            await self._changed.wait()
+        return self.state.status == "ready"
+
+    def send(self, message: Message) -> None:
+        """Queue a message; nothing happens while there is no process."""
+        process = self._process
+        if process is None or process.returncode is not None or process.stdin is None:
+            return
+        transport = process.stdin.transport
+        if transport.is_closing():
+            return
+        if transport.get_write_buffer_size() > WRITE_BYTES_MAX:
+            logger.error("The engine does not read any more; it is replaced.")
+            self._kill()
+            return
+        process.stdin.write(encode(message))
+
+    async def complete(
+        self,
+        make: Callable[[int], messages.Complete],
+        on_partial: Callable[[str], None] | None = None,
+    ) -> messages.Completed | None:
+        """Answer of one request, none where it was stopped or the process died.
+
+        Cancelling the awaiting task stops the computation: it returns once the lane is free,
+        or kills a process that does not stop.
+        """
+        if self.pid is None:
+            return None
+        self._next_id += 1
+        id_ = self._next_id
+        future: asyncio.Future[messages.Completed | None] = (
+            asyncio.get_running_loop().create_future()
+        )
+        self._answers[id_] = future
+        if on_partial is not None:
+            self._partial[id_] = on_partial
+        self.send(make(id_))
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            self.send(messages.Cancel(id_))
+            done, _ = await asyncio.wait([future], timeout=CANCEL_S_MAX)
+            if not done:
+                logger.error("The engine did not stop within %s s; it is replaced.", CANCEL_S_MAX)
+                self._kill()
+            raise
+        finally:
+            self._answers.pop(id_, None)
+            self._partial.pop(id_, None)
+
+    async def _supervise(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                await self._run_once()
+            except OSError as error:
+                self._set_state(EngineState("problem", f"The engine cannot be started: {error}."))
+                return
+            if self._stopping.is_set():
+                return
+            self._end_answers()
+            self.restarts += 1
+            now = time.monotonic()
+            if len(self._crashes) == CRASHES_MAX and now - self._crashes[0] < CRASH_WINDOW_S:
+                self._set_state(EngineState("problem", self._crash_message()))
+                return
+            self._crashes.append(now)
+
+    async def _run_once(self) -> None:
+        """One life of the process."""
+        self._set_state(EngineState("loading", "Starting the engine"))
+        self._stderr.clear()
+        self._process = process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            # Never import from the current directory, which may be the user's workspace.
+            "-P",
+            "-m",
+            "assist.server.engine_worker",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd="/" if os.name == "posix" else None,
+        )
+        assert process.stdout is not None and process.stderr is not None
+        self._pong_at = time.monotonic()
+        self._stalled_s = 0.0
+        for document in self.documents():
+            self.send(opened(document))
+        self.send(messages.Load(asdict(self._settings)))
+        watch = asyncio.create_task(self._watch())
+        errors = asyncio.create_task(self._collect_errors(process.stderr))
+        try:
+            await self._receive_all(process.stdout)
+        except MessageError as error:
+            logger.error("The engine talks nonsense (%s); it is replaced.", error)
+        finally:
+            watch.cancel()
+            self._kill()
+            code = await process.wait()
+            await asyncio.wait([errors], timeout=TERMINATE_S_MAX)
+            self._end_answers()
+        if not self._stopping.is_set():
+            logger.error("The engine ended (%s). %s", code, " | ".join(self._stderr))
+
+    async def _receive_all(self, stdout: asyncio.StreamReader) -> None:
+        while True:
+            try:
+                header = await stdout.readexactly(HEADER.size)
+                head_length, body_length = decode_lengths(header)
+                head = await stdout.readexactly(head_length)
+                body = await stdout.readexactly(body_length)
+            except asyncio.IncompleteReadError:
+                return
+            self._receive(decode(head, body))
+
+    def _receive(self, message: Message) -> None:
+        match message:
+            case messages.Loading():
+                self._set_state(EngineState("loading", message.message, message.fraction))
+            case messages.Ready():
+                self._set_state(EngineState("ready", model=message))
+            case messages.Failed():
+                self._set_state(EngineState("problem", message.message))
+            case messages.Partial():
+                if on_partial := self._partial.get(message.id):
+                    on_partial(message.text)
+            case messages.Completed():
+                self._resolve(message.id, message)
+            case messages.Stopped():
+                if message.message:
+                    logger.error("A completion failed: %s", message.message)
+                self._resolve(message.id, None)
+            case messages.Pong():
+                self._pong_at = time.monotonic()
+                self._stalled_s, self._stall_s_max = message.stalled_s, message.stall_s_max
+                self.figures = message.figures
+            case _:
+                raise MessageError(f"{type(message).__name__} is no message of the engine")
+
+    async def _watch(self) -> None:
+        """Kill a process that answers no ping, or whose lane stands still."""
+        for number in range(sys.maxsize):
+            self.send(messages.Ping(number))
+            await asyncio.sleep(PING_S)
+            silent_s = time.monotonic() - self._pong_at
+            stalled = self._stalled_s > max(STALL_S_MIN, STALL_FACTOR * self._stall_s_max)
+            if silent_s > PONG_S_MAX or stalled:
+                logger.error("The engine hangs; it is replaced.")
+                self._kill()
+                return
+
+    async def _collect_errors(self, stderr: asyncio.StreamReader) -> None:
+        while True:
+            try:
+                line = await stderr.readline()
+            except ValueError:
+                continue
+            if not line:
+                return
+            self._stderr.append(line.decode("utf-8", "replace").rstrip())
+
+    def _kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    def _resolve(self, id_: int, answer: messages.Completed | None) -> None:
+        future = self._answers.get(id_)
+        if future is not None and not future.done():
+            future.set_result(answer)
+
+    def _end_answers(self) -> None:
+        for id_ in list(self._answers):
+            self._resolve(id_, None)
+
+    def _set_state(self, state: EngineState) -> None:
+        if state != self.state:
+            self.state = state
+            self._changed.set()
+            self._changed = asyncio.Event()
+            self.on_state(state)
+
+    def _crash_message(self) -> str:
+        return (
+            f"The engine crashed {CRASHES_MAX + 1} times. Choose another model or look at the "
+            "log; a change of the settings or the command assist.restart starts it again."
+        )
+
+
+def opened(document: Document) -> messages.Opened:
+    return messages.Opened(document.uri, document.language, document.version, document.text)

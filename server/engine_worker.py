@@ -1,0 +1,230 @@
+"""The engine process: holds completion, models and cache, answers messages on a pipe; it knows no editor and starts no process."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from assist.analysis.document import Document, Edit, Span
+from assist.completion.engine import Completion, CompletionOptions, EngineSession, complete
+from assist.models.errors import ModelError
+from assist.models.kv_session import KvSession
+from assist.models.llama import LlamaOptions
+from assist.models.model import Aborted
+from assist.models.open import open_model
+from assist.server import messages
+from assist.server.messages import Message, decode, decode_lengths, encode
+from assist.server.settings import Settings
+
+# The server sends one request at a time; more can only be waiting while a model loads.
+WORK_MAX = 64
+PARENT_GONE = 0
+
+
+@dataclass
+class Engine:
+    """What the process holds: documents as the server sent them, the model, and the running request.
+
+    The reader thread applies documents and cancellations at once; the main thread computes.
+    """
+
+    write: Callable[[Message], None]
+    documents: dict[str, Document] = field(default_factory=dict)
+    work: queue.Queue[tuple[messages.Load | messages.Complete, Document | None]] = field(
+        default_factory=lambda: queue.Queue(WORK_MAX)
+    )
+    session: EngineSession | None = None
+    cancelled: set[int] = field(default_factory=set)
+    running: int | None = None
+    moved_at: float = 0.0
+    stall_s_max: float = 0.0
+
+    def move(self) -> None:
+        """Note that the lane is alive; called between steps of native code."""
+        now = time.monotonic()
+        if self.moved_at:
+            self.stall_s_max = max(self.stall_s_max, now - self.moved_at)
+        self.moved_at = now
+
+
+def main() -> None:
+    """Serve messages on standard input and output until the server closes them."""
+    source, target = _own_pipes()
+    lock = threading.Lock()
+
+    def write(message: Message) -> None:
+        with lock:
+            target.write(encode(message))
+            target.flush()
+
+    engine = Engine(write)
+    threading.Thread(target=_read, args=(engine, source), daemon=True).start()
+    while True:
+        message, document = engine.work.get()
+        if isinstance(message, messages.Load):
+            _load(engine, Settings(**_settings_values(message)))
+        else:
+            _answer(engine, message, document)
+
+
+def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """The pipes, moved away from descriptors 0 and 1, so that a print in native code hurts nothing."""
+    source = os.fdopen(os.dup(0), "rb")
+    target = os.fdopen(os.dup(1), "wb")
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+    os.close(null)
+    return source, target
+
+
+def _read(engine: Engine, source: BinaryIO) -> None:
+    try:
+        while header := source.read(messages.HEADER.size):
+            head_length, body_length = decode_lengths(header)
+            _receive(engine, decode(source.read(head_length), source.read(body_length)))
+    finally:
+        # The server is gone or talks nonsense; native code of the main thread cannot be waited for.
+        os._exit(PARENT_GONE)
+
+
+def _receive(engine: Engine, message: Message) -> None:
+    documents = engine.documents
+    match message:
+        case messages.Opened():
+            documents[message.uri] = Document(
+                message.uri, message.text, message.version, message.language
+            )
+        case messages.Changed():
+            if document := documents.get(message.uri):
+                edits = [Edit(Span(c.start, c.end), c.text) for c in message.changes]
+                documents[message.uri] = document.apply(edits, version=message.version)
+        case messages.Closed():
+            documents.pop(message.uri, None)
+        case messages.Cancel():
+            engine.cancelled.add(message.id)
+        case messages.Ping():
+            stalled_s = time.monotonic() - engine.moved_at if engine.running is not None else 0.0
+            engine.write(messages.Pong(message.id, stalled_s, engine.stall_s_max, _figures(engine)))
+        case messages.Load() | messages.Complete():
+            document = None if isinstance(message, messages.Load) else documents.get(message.uri)
+            engine.work.put((message, document))
+        case _:
+            raise messages.MessageError(f"{type(message).__name__} is no message for the engine")
+
+
+def _load(engine: Engine, settings: Settings) -> None:
+    started = time.monotonic()
+    engine.write(messages.Loading(0.0, "Loading the model"))
+    try:
+        options = LlamaOptions(
+            context_tokens=settings.model_context, threads=settings.model_threads
+        )
+        opened = open_model(settings.model_name, options=options)
+    except ModelError as error:
+        engine.write(messages.Failed(str(error)))
+        return
+    model = opened.model
+    engine.session = EngineSession(KvSession(model), opened.template)
+    seconds = time.monotonic() - started
+    engine.write(messages.Ready(model.name, model.file, opened.reason, seconds))
+
+
+def _answer(engine: Engine, request: messages.Complete, document: Document | None) -> None:
+    if engine.session is None or document is None or request.id in engine.cancelled:
+        engine.cancelled.discard(request.id)
+        engine.write(messages.Stopped(request.id))
+        return
+    deadline = time.monotonic() + request.milliseconds / 1e3
+
+    def abort() -> bool:
+        engine.move()
+        return request.id in engine.cancelled or time.monotonic() > deadline
+
+    engine.moved_at = time.monotonic()
+    engine.running = request.id
+    try:
+        options = CompletionOptions(request.tokens, request.context_tokens)
+        seen, offset = _with_selected(request, document)
+        position = seen.position_at(offset)
+        completion = complete(engine.session, seen, position, options, abort=abort)
+        engine.write(_completed(request, engine.session, document, completion))
+    except Aborted:
+        engine.write(messages.Stopped(request.id))
+    except Exception as error:
+        # One request must never cost the process; the server logs it.
+        engine.write(messages.Stopped(request.id, f"{type(error).__name__}: {error}"))
+    finally:
+        engine.running = None
+        engine.moved_at = 0.0
+        engine.cancelled.discard(request.id)
+
+
+def _with_selected(request: messages.Complete, document: Document) -> tuple[Document, int]:
+    """The document as if the highlighted entry of the editor's list had been taken, and the cursor."""
+    if request.selected_text is None:
+        return document, request.offset
+    span = Span(request.selected_start, request.offset)
+    offset = span.start + len(request.selected_text)
+    return document.apply([Edit(span, request.selected_text)]), offset
+
+
+def _items(request: messages.Complete, completion: Completion) -> Iterator[messages.Item]:
+    """Candidates as replacements of the document's own text."""
+    for item in completion.candidates:
+        text, start, end = item.text, item.span.start, item.span.end
+        if request.selected_text is not None:
+            added = len(request.selected_text) - (request.offset - request.selected_start)
+            if start < request.offset + added:
+                continue
+            text, start, end = request.selected_text + text, request.selected_start, end - added
+        yield messages.Item(text, start, end, item.score, item.origin)
+
+
+def _completed(
+    request: messages.Complete, session: EngineSession, document: Document, completion: Completion
+) -> messages.Completed:
+    items = tuple(_items(request, completion))
+    report = {
+        "items": [
+            {
+                "text": item.text,
+                "start": _place(document, item.start),
+                "end": _place(document, item.end),
+                "score": item.score,
+                "origin": item.origin,
+            }
+            for item in items
+        ],
+        "model": {"name": session.kv.model.name, "file": session.kv.model.file},
+        "tokens": completion.tokens,
+        "timing_ms": completion.timing_ms,
+    }
+    return messages.Completed(request.id, items, report)
+
+
+def _place(document: Document, offset: int) -> dict[str, int]:
+    position = document.position_at(offset)
+    return {"line": position.line + 1, "column": position.column + 1}
+
+
+def _figures(engine: Engine) -> dict[str, object]:
+    session = engine.session
+    tokens = len(session.kv.tokens) if session else 0
+    return {"documents": len(engine.documents), "cache": {"tokens": tokens}}
+
+
+def _settings_values(message: messages.Load) -> dict[str, Any]:
+    return {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in message.settings.items()
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""initialize, initialized and shutdown: what the client can do, when the engine starts, and that nobody outlives the editor."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+from typing import Any
+
+from lsprotocol import types as lsp
+
+from assist.server.convert import encoding_of
+from assist.server.language_server import AssistServer
+
+logger = logging.getLogger(__name__)
+
+PARENT_POLL_S = 2.0
+
+
+def register(server: AssistServer) -> None:
+    session = server.session
+
+    @server.feature(lsp.INITIALIZE)
+    def initialize(params: lsp.InitializeParams) -> None:
+        options = params.initialization_options
+        session.client_options = options if isinstance(options, dict) else _as_dict(options)
+        folders = params.workspace_folders or []
+        uris = [folder.uri for folder in folders] or [params.root_uri or ""]
+        session.folders = [uri for uri in uris if uri]
+
+    @server.feature(lsp.INITIALIZED)
+    async def initialized(_params: lsp.InitializedParams) -> None:
+        session.encoding = encoding_of(server.server_capabilities)
+        session.background(_watch_parent(server.process_id, session.leave))
+        await session.load_settings()
+        session.engine.start(session.settings)
+
+    @server.feature(lsp.SHUTDOWN)
+    async def shutdown(_params: None) -> None:
+        await session.stop()
+
+
+async def _watch_parent(process_id: int | None, leave: asyncio.Event) -> None:
+    """Leave when the editor's process has ended, even if somebody else holds its pipe open."""
+    if process_id is None or not _is_alive(process_id):
+        # An editor in another container: its number means nothing here.
+        return
+    while _is_alive(process_id):
+        await asyncio.sleep(PARENT_POLL_S)
+    logger.warning("The editor has gone; the server leaves too.")
+    leave.set()
+
+
+def _is_alive(process_id: int) -> bool:
+    with contextlib.suppress(OSError):
+        os.kill(process_id, 0)
+        return True
+    return False
+
+
+def _as_dict(value: Any) -> dict[str, Any]:
+    return value._asdict() if hasattr(value, "_asdict") else {}

@@ -1,0 +1,149 @@
+"""JSON-RPC as editors really send it: every wrong message gets a clear error and costs nothing else; it knows no feature."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Generator
+from typing import Any
+
+from lsprotocol import types as lsp
+from pygls.exceptions import (
+    JsonRpcException,
+    JsonRpcInternalError,
+    JsonRpcInvalidParams,
+    JsonRpcInvalidRequest,
+    JsonRpcParseError,
+    JsonRpcServerNotInitialized,
+)
+from pygls.protocol import LanguageServerProtocol, lsp_method
+
+logger = logging.getLogger(__name__)
+
+Handler = Generator[Any, Any, None]
+
+
+class Protocol(LanguageServerProtocol):
+    """pygls' protocol with strict reception, and without its own copies of documents.
+
+    The session keeps the documents (code points, immutable); two copies would have to agree.
+    """
+
+    is_initialized = False
+    exit_code: int | None = None
+
+    def receive(self, body: bytes) -> None:
+        """Handle one message. Never raises for what a client sent."""
+        try:
+            data = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            self._refuse(None, JsonRpcParseError(f"This is no JSON: {_short(error)}"))
+            return
+        if not isinstance(data, dict) or data.get("jsonrpc") != "2.0":
+            id_ = _id_of(data) if isinstance(data, dict) else None
+            self._refuse(id_, JsonRpcInvalidRequest("This is no JSON-RPC 2.0 message."))
+            return
+        if not isinstance(data.get("method"), str):
+            if "method" in data or not ("result" in data or "error" in data):
+                self._refuse(_id_of(data), JsonRpcInvalidRequest("A message needs a method."))
+                return
+            if data.get("id") not in self._request_futures:
+                logger.warning("Ignored an answer to a request that was never sent.")
+                return
+        elif not self._is_in_season(data):
+            return
+        self._dispatch(data)
+
+    def _is_in_season(self, data: dict[str, Any]) -> bool:
+        """Whether a request or notification may come now, by the protocol's life cycle."""
+        method, has_id = data["method"], "id" in data
+        if method == lsp.EXIT:
+            return True
+        problem: JsonRpcException | None = None
+        if self._shutdown:
+            problem = JsonRpcInvalidRequest("The server was shut down.")
+        elif method == lsp.INITIALIZE:
+            if self.is_initialized:
+                problem = JsonRpcInvalidRequest("The server is initialized already.")
+            self.is_initialized = True
+        elif not self.is_initialized:
+            problem = JsonRpcServerNotInitialized("Send initialize first.")
+        if problem is not None and has_id:
+            self._refuse(_id_of(data), problem)
+        return problem is None
+
+    def _dispatch(self, data: dict[str, Any]) -> None:
+        is_request = "id" in data and "method" in data
+        try:
+            message = self.structure_message(data)
+        except JsonRpcException as error:
+            cause = error.__cause__ or error
+            if data.get("method") == lsp.INITIALIZE:
+                self.is_initialized = False
+            if is_request:
+                self._refuse(_id_of(data), JsonRpcInvalidParams(f"Wrong params: {_reason(cause)}"))
+            else:
+                logger.warning("Ignored %s with wrong params.", data.get("method", "an answer"))
+            return
+        try:
+            self.handle_message(message)
+        except Exception:
+            logger.exception("A message could not be handled.")
+
+    def _refuse(self, id_: int | str | None, error: JsonRpcException) -> None:
+        self._send_data(lsp.ResponseErrorMessage(id=id_, error=error.to_response_error()))
+
+    def _send_handler_result(self, future: Any, *, msg_id: Any) -> None:
+        """As pygls does it, but no traceback reaches the client."""
+        error = None if future.cancelled() else future.exception()
+        if error is not None and not isinstance(error, JsonRpcException):
+            logger.error("Request %s failed.", msg_id, exc_info=error)
+            self._request_futures.pop(msg_id, None)
+            self._refuse(msg_id, JsonRpcInternalError("assist failed to answer; see its log."))
+            return
+        super()._send_handler_result(future, msg_id=msg_id)
+
+    def _handle_cancel_notification(self, msg_id: Any) -> None:
+        future: Any = self._request_futures.get(msg_id)
+        # Requests of our own are in the same table; a client cannot cancel those.
+        if isinstance(future, asyncio.Task):
+            future.cancel()
+
+    @lsp_method(lsp.EXIT)
+    def lsp_exit(self, *_arguments: Any) -> Handler:
+        self.exit_code = 0 if self._shutdown else 1
+        yield from ()
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_OPEN)
+    def lsp_text_document__did_open(self, params: lsp.DidOpenTextDocumentParams) -> Handler:
+        yield self._feature(lsp.TEXT_DOCUMENT_DID_OPEN), (params,), None
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_CHANGE)
+    def lsp_text_document__did_change(self, params: lsp.DidChangeTextDocumentParams) -> Handler:
+        yield self._feature(lsp.TEXT_DOCUMENT_DID_CHANGE), (params,), None
+
+    @lsp_method(lsp.TEXT_DOCUMENT_DID_CLOSE)
+    def lsp_text_document__did_close(self, params: lsp.DidCloseTextDocumentParams) -> Handler:
+        yield self._feature(lsp.TEXT_DOCUMENT_DID_CLOSE), (params,), None
+
+    def _feature(self, method: str) -> Callable[..., Any]:
+        handler: Callable[..., Any] = self.fm.features[method]
+        return handler
+
+
+def _id_of(data: dict[str, Any]) -> int | str | None:
+    id_ = data.get("id")
+    return id_ if isinstance(id_, (int, str)) else None
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost reasons of a group of validation errors."""
+    if isinstance(error, BaseExceptionGroup):
+        return "; ".join(_reason(inner) for inner in error.exceptions[:3])
+    name = error.args[0] if isinstance(error, KeyError) and error.args else None
+    return f"{name!r} is missing" if name is not None else _short(error)
+
+
+def _short(error: BaseException) -> str:
+    return str(error)[:200]

@@ -1,0 +1,201 @@
+"""The state of one connection with an editor: documents, folders, settings, engine and lane; it speaks no protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from assist.analysis.document import Document, Edit, Span
+from assist.server import messages
+from assist.server.convert import Encoding
+from assist.server.engine_process import EngineProcess, EngineState, opened
+from assist.server.scheduler import Lane, Priority
+from assist.server.settings import (
+    Settings,
+    editor_source,
+    environment_source,
+    pyproject_source,
+    resolve,
+    restart_key,
+)
+
+logger = logging.getLogger(__name__)
+
+DOCUMENTS_MAX = 512
+BACKGROUND_MAX = 64
+CONFIGURATION_S_MAX = 3.0
+
+
+@dataclass(frozen=True)
+class Request:
+    """One wish for a completion of ``document`` at the code-point ``offset``.
+
+    ``selected`` and ``selected_text``: the entry of the editor's list that is highlighted would
+    replace this span by this text; the answer must extend it.
+    """
+
+    document: Document
+    offset: int
+    priority: Priority
+    candidates: int = 1
+    selected_text: str | None = None
+    selected: Span | None = None
+
+
+async def _no_configuration() -> dict[str, Any]:
+    return {}
+
+
+@dataclass
+class Session:
+    """Everything that lives between messages. ``on_change`` hears when the status may be different."""
+
+    on_change: Callable[[], None] = lambda: None
+    pull_configuration: Callable[[], Awaitable[dict[str, Any]]] = _no_configuration
+    encoding: Encoding = "utf-16"
+    client_options: dict[str, Any] = field(default_factory=dict)
+    pushed: object = None
+    documents: dict[str, Document] = field(default_factory=dict)
+    folders: list[str] = field(default_factory=list)
+    settings: Settings = field(default_factory=Settings)
+    folder_settings: dict[str, Settings] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    last_completion: dict[str, Any] | None = None
+    is_busy: bool = False
+    leave: asyncio.Event = field(default_factory=asyncio.Event)
+    engine: EngineProcess = field(init=False)
+    lane: Lane[messages.Completed] = field(init=False)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.engine = EngineProcess(self.documents.values, self._engine_changed)
+        self.lane = Lane(self._busy_changed)
+
+    def open(self, document: Document) -> None:
+        """Take a document; the oldest ones go when there are too many."""
+        self.documents.pop(document.uri, None)
+        while len(self.documents) >= DOCUMENTS_MAX:
+            self.close(next(iter(self.documents)))
+        self.documents[document.uri] = document
+        self.engine.send(opened(document))
+
+    def change(self, document: Document, edits: tuple[Edit, ...], version: int) -> None:
+        """Replace a document by its new version, which ``edits`` made of the old one."""
+        self.documents[document.uri] = replace(document, version=version)
+        changes = tuple(messages.Change(e.span.start, e.span.end, e.text) for e in edits)
+        self.engine.send(messages.Changed(document.uri, version, changes))
+
+    def close(self, uri: str) -> None:
+        if self.documents.pop(uri, None) is not None:
+            self.lane.drop_document(uri)
+            self.engine.send(messages.Closed(uri))
+
+    async def complete(self, request: Request) -> messages.Completed | None:
+        """Answer to one request, none where a newer one took its place or the engine has none."""
+        settings = self.settings_for(request.document.uri)
+
+        async def compute() -> messages.Completed | None:
+            if not await self.engine.is_ready():
+                return None
+            return await self.engine.complete(lambda id_: _message(id_, request, settings))
+
+        answer = await self.lane.submit(request.document.uri, request.priority, compute)
+        if answer is not None:
+            self.last_completion = answer.report
+        return answer
+
+    def settings_for(self, uri: str) -> Settings:
+        """Settings of the innermost workspace folder of ``uri``."""
+        folders = [folder for folder in self.folder_settings if is_within(uri, folder)]
+        return self.folder_settings[max(folders, key=len)] if folders else self.settings
+
+    async def load_settings(self) -> None:
+        """Read all sources again; a running engine is replaced where a value needs that."""
+        try:
+            pulled = await asyncio.wait_for(self.pull_configuration(), CONFIGURATION_S_MAX)
+        except Exception as error:
+            logger.warning("The editor gave no configuration (%s).", type(error).__name__)
+            pulled = {}
+        problems: list[str] = []
+        resolved: dict[str, Settings] = {}
+        for folder in ["", *self.folders]:
+            path = path_of(folder)
+            project, wrong = await asyncio.to_thread(_project_source, path)
+            initial = editor_source(self.client_options.get("settings"))
+            editor = editor_source(pulled.get(folder, self.pushed))
+            settings, more = resolve([project, environment_source(), initial, editor])
+            resolved[folder] = settings
+            problems += [*wrong, *more]
+        before = restart_key(self.settings)
+        self.settings = resolved.pop("")
+        self.folder_settings = resolved
+        self.problems = tuple(dict.fromkeys(problems))
+        for problem in self.problems:
+            logger.warning("%s", problem)
+        if self.engine.pid is not None and restart_key(self.settings) != before:
+            await self.restart_engine()
+        self.on_change()
+
+    async def restart_engine(self) -> None:
+        await self.engine.restart(self.settings)
+
+    def background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run ``work`` beside everything else until it or the session ends."""
+        if len(self._tasks) >= BACKGROUND_MAX:
+            work.close()
+            return
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def stop(self) -> None:
+        """End everything; nobody hears of it any more."""
+        self.on_change = lambda: None
+        for task in list(self._tasks):
+            if task is not asyncio.current_task():
+                task.cancel()
+        await self.lane.close()
+        await self.engine.stop()
+
+    def _engine_changed(self, _state: EngineState) -> None:
+        self.on_change()
+
+    def _busy_changed(self, is_busy: bool) -> None:
+        self.is_busy = is_busy
+        self.on_change()
+
+
+def is_within(uri: str, folder: str) -> bool:
+    return uri == folder or uri.startswith(folder.rstrip("/") + "/")
+
+
+def path_of(uri: str) -> Path | None:
+    """The path of a file URI, none for anything else."""
+    parts = urlsplit(uri)
+    return Path(unquote(parts.path)) if parts.scheme == "file" and parts.path else None
+
+
+def _project_source(path: Path | None) -> Any:
+    return pyproject_source(path or Path("/nonexistent"))
+
+
+def _message(id_: int, request: Request, settings: Settings) -> messages.Complete:
+    return messages.Complete(
+        id=id_,
+        uri=request.document.uri,
+        offset=request.offset,
+        tokens=settings.completion_tokens,
+        context_tokens=settings.context_tokens,
+        candidates=request.candidates,
+        milliseconds=settings.completion_milliseconds,
+        invoked=request.priority is Priority.INVOKED,
+        threshold=settings.completion_threshold,
+        monitors=settings.monitors_enabled,
+        selected_text=request.selected_text,
+        selected_start=request.selected.start if request.selected else 0,
+    )
