@@ -123,7 +123,7 @@ def _load(engine: Engine, settings: Settings) -> None:
     engine.write(messages.Loading(0.0, "Loading the model"))
     try:
         options = LlamaOptions(
-            context_tokens=settings.model_context, threads=settings.model_threads
+            context_tokens=settings.model_context, threads_prefill=settings.model_threads
         )
         opened = open_model(settings.model_name, options=options)
     except ModelError as error:
@@ -149,7 +149,12 @@ def _answer(engine: Engine, request: messages.Complete, document: Document | Non
     engine.moved_at = time.monotonic()
     engine.running = request.id
     try:
-        options = CompletionOptions(request.tokens, request.context_tokens)
+        options = CompletionOptions(
+            tokens_max=request.tokens,
+            context_tokens_max=request.context_tokens,
+            time_ms_max=request.milliseconds,
+            multiline=request.invoked,
+        )
         seen, offset = _with_selected(request, document)
         position = seen.position_at(offset)
         completion = complete(engine.session, seen, position, options, abort=abort)
@@ -204,6 +209,7 @@ def _completed(
         "model": {"name": session.kv.model.name, "file": session.kv.model.file},
         "tokens": completion.tokens,
         "timing_ms": completion.timing_ms,
+        "monitors": completion.monitors,
     }
     return messages.Completed(request.id, items, report)
 
