@@ -5,3 +5,11 @@ from __future__ import annotations
 
 class AnalysisError(Exception):
     """Base of everything that analysis raises on purpose."""
+
+
+class SandboxUnavailable(AnalysisError):
+    """This machine cannot isolate code well enough, or the worker could not be started; nothing was run."""
+
+
+class Cancelled(AnalysisError):
+    """The caller asked to stop; nothing is left running."""

@@ -18,6 +18,7 @@ VerdictName = Literal[
 Source = Literal["recorded", "generated", "mutated", "adversarial"]
 RelaxationKind = Literal["float_ulp", "set_order"]
 LayerState = Literal["fine", "warning", "problem"]
+Isolation = Literal["full", "reduced"]
 
 MIN_SPEEDUP = 1.10
 BUDGET_SECONDS = 60.0
@@ -126,7 +127,7 @@ class Verdict:
     speedup: Speedup | None = None
     evidence: Evidence = field(default_factory=Evidence)
     counterexample: str | None = None
-    isolation: Literal["full", "reduced"] = "full"
+    isolation: Isolation = "full"
     slowest_input: str | None = None
 
 
@@ -212,5 +213,5 @@ class SandboxLayers:
     """What this machine can isolate; ``candidate`` and ``record`` say how well each profile is isolated."""
 
     layers: tuple[Layer, ...]
-    candidate: Literal["full", "reduced"]
-    record: Literal["full", "reduced"]
+    candidate: Isolation
+    record: Isolation

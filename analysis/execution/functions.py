@@ -1,0 +1,230 @@
+"""Reads functions out of source text: where they are, what they take, which data they may change, what an edit changed; it runs nothing."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+CALLS_FOLLOWED_MAX = 200
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function of a module; ``lines`` are 1-based and cover decorators and body."""
+
+    qualname: str
+    node: FunctionNode
+    holder: ast.ClassDef | None
+
+    @property
+    def receiver(self) -> bool:
+        """Whether the first argument is the object or class the method belongs to."""
+        return self.holder is not None and "staticmethod" not in self.decorators
+
+    @property
+    def decorators(self) -> tuple[str, ...]:
+        return tuple(ast.unparse(each).split("(")[0] for each in self.node.decorator_list)
+
+    @property
+    def lines(self) -> range:
+        first = min([self.node.lineno, *(each.lineno for each in self.node.decorator_list)])
+        return range(first, (self.node.end_lineno or self.node.lineno) + 1)
+
+    @property
+    def parameters(self) -> list[ast.arg]:
+        """Positional and keyword parameters after the receiver, without ``*`` and ``**``."""
+        arguments = self.node.args
+        found = [*arguments.posonlyargs, *arguments.args]
+        return found[1:] if self.receiver else found
+
+
+def functions_of(tree: ast.Module) -> Iterator[Function]:
+    """Functions of the module and methods of its classes, in order; not those inside functions."""
+    yield from _functions(tree.body, "", None)
+
+
+def _functions(
+    body: list[ast.stmt], prefix: str, holder: ast.ClassDef | None
+) -> Iterator[Function]:
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield Function(prefix + node.name, node, holder)
+        elif isinstance(node, ast.ClassDef):
+            yield from _functions(node.body, f"{prefix}{node.name}.", node)
+        elif isinstance(node, ast.If | ast.Try | ast.With):
+            for part in ("body", "orelse", "finalbody"):
+                yield from _functions(getattr(node, part, []), prefix, holder)
+            for handler in getattr(node, "handlers", []):
+                yield from _functions(handler.body, prefix, holder)
+
+
+def find_function(tree: ast.Module, qualname: str) -> Function | None:
+    """The last definition of that name: the one that an import sees."""
+    found = [function for function in functions_of(tree) if function.qualname == qualname]
+    return found[-1] if found else None
+
+
+def is_generator(node: FunctionNode) -> bool:
+    return any(isinstance(each, ast.Yield | ast.YieldFrom) for each in walk_own(node))
+
+
+def walk_own(node: FunctionNode) -> Iterator[ast.AST]:
+    """Nodes of a function without those of functions and classes inside it."""
+    waiting: list[ast.AST] = list(node.body)
+    while waiting:
+        each = waiting.pop()
+        yield each
+        if not isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+            waiting += ast.iter_child_nodes(each)
+
+
+def watched_data(before: ast.Module, after: ast.Module) -> tuple[str, ...]:
+    """Names of module data and classes that both versions have and that functions of the module mention."""
+    mentioned: set[str] = set()
+    for tree in (before, after):
+        for function in functions_of(tree):
+            mentioned |= {n.id for n in ast.walk(function.node) if isinstance(n, ast.Name)}
+            for node in ast.walk(function.node):
+                if isinstance(node, ast.Global):
+                    mentioned |= set(node.names)
+    data = _top_level_data(before) & _top_level_data(after) & mentioned
+    classes = _top_level_classes(before) & _top_level_classes(after)
+    return tuple(sorted(data | classes))
+
+
+def _top_level_data(tree: ast.Module) -> set[str]:
+    names: set[str] = set()
+    for node in tree.body:
+        targets: list[ast.expr] = []
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AnnAssign | ast.AugAssign):
+            targets = [node.target]
+        for target in targets:
+            names |= {n.id for n in ast.walk(target) if isinstance(n, ast.Name)}
+    return {name for name in names if not (name.startswith("__") and name.endswith("__"))}
+
+
+def _top_level_classes(tree: ast.Module) -> set[str]:
+    return {node.name for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
+@dataclass(frozen=True)
+class ChangedLines:
+    """1-based lines inside functions that only one version has; both empty if only comments changed."""
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
+def changed_lines(before: str, after: str, qualname: str) -> ChangedLines:
+    """Lines of functions that differ, statement by statement; the whole function if nothing differs."""
+    trees = (ast.parse(before), ast.parse(after))
+    texts = (before.splitlines(), after.splitlines())
+    only_before: set[int] = set()
+    only_after: set[int] = set()
+    stripped = [[line.strip() for line in text] for text in texts]
+    matcher = difflib.SequenceMatcher(None, stripped[0], stripped[1], False)
+    for tag, i1, i2, j1, j2 in matcher.get_opcodes():
+        if tag != "equal":
+            only_before |= set(range(i1 + 1, i2 + 1))
+            only_after |= set(range(j1 + 1, j2 + 1))
+    found = []
+    for tree, changed in zip(trees, (only_before, only_after), strict=True):
+        inside = {line for function in functions_of(tree) for line in function.lines}
+        touched = _statement_lines(tree, changed) & inside
+        function = find_function(tree, qualname)
+        found.append(touched or (set(function.lines) if function else set()))
+    return ChangedLines(tuple(sorted(found[0])), tuple(sorted(found[1])))
+
+
+def _statement_lines(tree: ast.Module, changed: set[int]) -> set[int]:
+    """Changed lines, grown to the simple statements and the heads of the compound ones they lie in."""
+    grown: set[int] = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.stmt) or isinstance(node, ast.ClassDef):
+            continue
+        body = getattr(node, "body", None)
+        last = body[0].lineno - 1 if body else node.end_lineno or node.lineno
+        lines = set(range(node.lineno, max(last, node.lineno) + 1))
+        if lines & changed:
+            grown |= lines
+    return grown
+
+
+# ------------------------------------------------------------------ what may not be run blindly
+
+INTROSPECTION = frozenset(
+    {"gc", "inspect", "ctypes", "_ctypes", "sys", "os", "posix", "subprocess", "socket", "signal", "threading",
+     "_thread", "multiprocessing", "asyncio", "importlib", "builtins", "atexit", "mmap", "fcntl", "resource",
+     "faulthandler", "traceback", "tracemalloc", "shutil", "tempfile", "pty", "code", "codeop",
+     "select", "selectors", "urllib", "http", "requests", "concurrent", "time", "runpy", "pickle", "marshal",
+     "unittest"}
+)  # fmt: skip
+FORBIDDEN_NAMES = frozenset(
+    {"eval", "exec", "compile", "open", "__import__", "globals", "locals", "vars", "input", "breakpoint",
+     "setattr", "delattr", "memoryview", "__builtins__", "__loader__", "__spec__"}
+)  # fmt: skip
+FORBIDDEN_ATTRIBUTES = frozenset(
+    {"__globals__", "__code__", "__closure__", "__subclasses__", "__bases__", "__mro__", "__builtins__",
+     "__dict__", "__class__", "f_back", "f_locals", "f_globals", "gi_frame", "tb_frame", "cr_frame",
+     "__traceback__", "__getattribute__", "__reduce__", "__reduce_ex__", "_getframe", "modules"}
+)  # fmt: skip
+
+
+def newly_used(before: ast.Module, after: ast.Module) -> tuple[str, ...]:
+    """Ways to look at or change the interpreter that only the new version uses; such a version is not run."""
+    return tuple(sorted(_reaches(after) - _reaches(before)))
+
+
+def _reaches(tree: ast.Module) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {
+                f"import {alias.name}"
+                for alias in node.names
+                if alias.name.split(".")[0] in INTROSPECTION
+            }
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            if node.module.split(".")[0] in INTROSPECTION:
+                found.add(f"import {node.module}")
+        elif isinstance(node, ast.Name) and node.id in FORBIDDEN_NAMES:
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute) and node.attr in FORBIDDEN_ATTRIBUTES:
+            found.add(f".{node.attr}")
+    return found
+
+
+CLOCKS = frozenset(
+    {"time", "time_ns", "monotonic", "perf_counter", "process_time", "now", "utcnow", "today", "uuid4", "uuid1",
+     "urandom", "token_hex", "token_bytes", "token_urlsafe", "getpid", "getrandbits", "gettempdir", "mktime",
+     "localtime", "gmtime", "ctime"}
+)  # fmt: skip
+CLOCK_OWNERS = frozenset(
+    {"time", "datetime", "date", "uuid", "os", "secrets", "dt", "tempfile", "timezone", "random"}
+)
+
+
+def reads_the_clock(node: FunctionNode) -> str | None:
+    """A call in the function whose answer differs from run to run, as far as its name tells."""
+    for each in ast.walk(node):
+        if (
+            isinstance(each, ast.Call)
+            and isinstance(each.func, ast.Attribute)
+            and each.func.attr in CLOCKS
+        ):
+            owner = each.func.value
+            name = (
+                owner.id
+                if isinstance(owner, ast.Name)
+                else owner.attr
+                if isinstance(owner, ast.Attribute)
+                else ""
+            )
+            if name in CLOCK_OWNERS:
+                return f"{name}.{each.func.attr}()"
+    return None

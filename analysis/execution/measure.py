@@ -1,0 +1,447 @@
+"""Measures how much faster one version is than another, on a noisy machine; the clock is the kernel's, read from outside, and it shows no number it did not repeat.
+
+Fresh process pairs, several randomly ordered pairs of samples in each, a t-bound on the
+per-process medians: see FINDINGS of the project's measurements in ARCHITECTURE.md.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from assist.analysis.execution.growth import growth_label
+from assist.analysis.execution.sandbox import Plan, Sandbox
+from assist.analysis.execution.session import MEMORY_BYTES_MAX, Specification, Version
+from assist.analysis.execution.types import Speedup
+
+PAIRS, SAMPLES = 5, 4
+SCREEN_PAIRS, SCREEN_SAMPLES = 3, 2
+SAMPLE_SECONDS = 0.005
+COPIES_MAX = 20_000
+FRESH_CALLS_MAX = 4_000
+ANSWER_SECONDS_MAX = 30.0
+TIMING_CPU_SECONDS_MAX = 120
+SLOWER_CLASS = 0.95
+HOPELESS = 1.0
+# two-sided 95% and one-sided 95% quantiles of Student's t by degrees of freedom
+T_TWO_SIDED = {
+    1: 12.706,
+    2: 4.303,
+    3: 3.182,
+    4: 2.776,
+    5: 2.571,
+    6: 2.447,
+    7: 2.365,
+    8: 2.306,
+    9: 2.262,
+}
+T_ONE_SIDED = {
+    1: 6.314,
+    2: 2.920,
+    3: 2.353,
+    4: 2.132,
+    5: 2.015,
+    6: 1.943,
+    7: 1.895,
+    8: 1.860,
+    9: 1.833,
+}
+MEMORY_FACTOR, MEMORY_SLACK_BYTES = 1.5, 32 << 20
+LOAD_FACTOR, LOAD_SLACK_SECONDS = 1.25, 0.02
+HIDDEN_SHARE, HIDDEN_SLACK_SECONDS = 0.10, 0.02
+WAITING_FACTOR = 2.0
+REPLAY_FACTOR = 1.5
+
+
+@dataclass(frozen=True)
+class InputClass:
+    """Inputs that are timed together: one size, one signature.
+
+    ``fresh`` where the function changes its arguments, ``lazy`` where it gives an iterator.
+    """
+
+    name: str
+    inputs: tuple[Specification, ...]
+    fresh: bool
+    lazy: bool
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """``problem`` says why the new version does not count as faster; empty if it does."""
+
+    speedup: Speedup | None
+    problem: str
+    classes: dict[str, float] = field(default_factory=dict)
+    growth: str | None = None
+
+
+class _Broken(Exception):
+    """A timing process did not answer; the message says what happened."""
+
+
+def measure(
+    plan: Plan,
+    before: Version,
+    after: Version,
+    classes: Sequence[InputClass],
+    fresh_classes: Sequence[InputClass],
+    *,
+    min_speedup: float,
+    deadline: float,
+    seed: int = 0,
+    same_results: Callable[[Any, Any], bool],
+    cancelled: Callable[[], bool] | None = None,
+) -> Measurement:
+    """Screen on ``classes``; what looks faster is measured again on ``fresh_classes``, and that is the answer.
+
+    ``deadline`` is a value of ``time.monotonic()``. Speed-ups are geometric means over the
+    input classes.
+    """
+    generator = random.Random(seed)
+    try:
+        bench = _Bench(plan, before, after, generator, same_results, cancelled)
+        screened = bench.run(classes, SCREEN_PAIRS, SCREEN_SAMPLES)
+        growth = screened.growth()
+        first = screened.judge(min_speedup)
+        if first.speedup is None or first.speedup.ratio < HOPELESS or _is_final(first.problem):
+            return _with_growth(first, growth)
+        if time.monotonic() > deadline:
+            return Measurement(None, "the time budget ended before the speed-up could be repeated")
+        final = bench.run(fresh_classes or classes, PAIRS, SAMPLES).judge(min_speedup)
+        return _with_growth(final, growth)
+    except _Broken as error:
+        return Measurement(None, f"could not be timed: {error}")
+
+
+def _is_final(problem: str) -> bool:
+    return problem.startswith(("results", "works outside", "uses", "waits"))
+
+
+def _with_growth(measurement: Measurement, growth: str | None) -> Measurement:
+    return Measurement(measurement.speedup, measurement.problem, measurement.classes, growth)
+
+
+@dataclass
+class _Timings:
+    """What one run of process pairs gave; ratios are before over after."""
+
+    ratios: dict[str, list[float]] = field(default_factory=dict)  # one median per pair
+    cold: list[float] = field(default_factory=list)
+    warm_gain: list[float] = field(default_factory=list)
+    walls: list[float] = field(default_factory=list)
+    loads: list[tuple[float, float]] = field(default_factory=list)
+    peaks: list[tuple[int, int]] = field(default_factory=list)
+    calls: dict[str, list[tuple[int, float, float]]] = field(default_factory=dict)
+    hidden: str = ""
+    results: str = ""
+
+    def growth(self) -> str | None:
+        points = [
+            (
+                sizes[0][0],
+                statistics.median(c[1] for c in sizes),
+                statistics.median(c[2] for c in sizes),
+            )
+            for sizes in self.calls.values()
+        ]
+        return growth_label(points)
+
+    def judge(self, min_speedup: float) -> Measurement:
+        per_pair = [
+            math.exp(statistics.fmean(math.log(ratios[index]) for ratios in self.ratios.values()))
+            for index in range(len(next(iter(self.ratios.values()), [])))
+        ]
+        if not per_pair:
+            return Measurement(None, "nothing could be timed")
+        replays = self._is_replay()
+        if replays:
+            per_pair = self.cold
+        speedup, lower = bounds(per_pair)
+        classes = {name: statistics.median(ratios) for name, ratios in self.ratios.items()}
+        problem = self._problem(speedup, lower, classes, min_speedup, replays)
+        return Measurement(speedup, problem, classes)
+
+    def _is_replay(self) -> bool:
+        """Whether the new version only wins when it sees the same input again."""
+        return statistics.median(self.warm_gain) > REPLAY_FACTOR if self.warm_gain else False
+
+    def _problem(
+        self,
+        speedup: Speedup,
+        lower: float,
+        classes: dict[str, float],
+        min_speedup: float,
+        replays: bool,
+    ) -> str:
+        if self.results:
+            return f"results differ while it is timed: {self.results}"
+        if self.hidden:
+            return self.hidden
+        load_before, load_after = (
+            statistics.median(pair[k] for pair in self.loads) for k in (0, 1)
+        )
+        if load_after > load_before * LOAD_FACTOR + LOAD_SLACK_SECONDS:
+            return f"uses {1000 * (load_after - load_before):.0f} ms more when it is imported"
+        peak_before, peak_after = (
+            statistics.median(pair[k] for pair in self.peaks) for k in (0, 1)
+        )
+        if peak_after > peak_before * MEMORY_FACTOR + MEMORY_SLACK_BYTES:
+            return f"uses {(peak_after - peak_before) / 2**20:.0f} MB more memory"
+        if (
+            self.walls
+            and statistics.median(self.walls) * WAITING_FACTOR
+            < statistics.median(statistics.median(ratios) for ratios in self.ratios.values())
+            / WAITING_FACTOR
+            and statistics.median(self.walls) < 1
+        ):
+            return "waits longer than the old version"
+        if speedup.ratio < min_speedup or lower <= 1:
+            return f"not faster: {describe(speedup)}" + (
+                " on inputs it has not seen" if replays else ""
+            )
+        slow = {name: ratio for name, ratio in classes.items() if ratio < SLOWER_CLASS}
+        if slow and not replays:
+            name, ratio = min(slow.items(), key=lambda item: item[1])
+            return f"slower on inputs of size {name}: {ratio:.2f}×"
+        return ""
+
+
+def describe(speedup: Speedup) -> str:
+    """``1.31× (1.27 to 1.36)``."""
+    return f"{speedup.ratio:.2f}× ({speedup.low:.2f} to {speedup.high:.2f})"
+
+
+def bounds(per_pair: Sequence[float]) -> tuple[Speedup, float]:
+    """Median with its two-sided 95% interval, and the one-sided 95% lower bound; computed on logarithms."""
+    logs = [math.log(value) for value in per_pair]
+    median = statistics.median(logs)
+    if len(logs) < 2:
+        return Speedup(math.exp(median), 0.0, float("inf")), 0.0
+    mean = statistics.fmean(logs)
+    error = statistics.stdev(logs) / math.sqrt(len(logs))
+    freedom = min(len(logs) - 1, max(T_TWO_SIDED))
+    low, high = mean - T_TWO_SIDED[freedom] * error, mean + T_TWO_SIDED[freedom] * error
+    lower = math.exp(min(mean, median) - T_ONE_SIDED[freedom] * error)
+    low, high = min(low, median), max(high, median)
+    return Speedup(*(round(math.exp(v), 4) for v in (median, low, high))), lower
+
+
+class _Bench:
+    def __init__(
+        self,
+        plan: Plan,
+        before: Version,
+        after: Version,
+        generator: random.Random,
+        same_results: Callable[[Any, Any], bool],
+        cancelled: Callable[[], bool] | None,
+    ) -> None:
+        self._plan = plan
+        self._versions = (before, after)
+        self._random = generator
+        self._same = same_results
+        self._cancelled = cancelled
+        self._copies: dict[tuple[str, int], int] = {}
+
+    def run(self, classes: Sequence[InputClass], pairs: int, samples: int) -> _Timings:
+        timings = _Timings()
+        for _ in range(pairs):
+            order = [0, 1]
+            self._random.shuffle(order)
+            timers: dict[int, _Timer] = {}
+            try:
+                for side in order:
+                    timers[side] = _Timer(self._plan, self._versions[side], self._cancelled)
+                self._measure_pair(timers, classes, samples, timings)
+            finally:
+                for timer in timers.values():
+                    timer.close()
+        return timings
+
+    def _measure_pair(
+        self,
+        timers: dict[int, _Timer],
+        classes: Sequence[InputClass],
+        samples: int,
+        timings: _Timings,
+    ) -> None:
+        cold = dict.fromkeys((0, 1), 0.0)
+        warm = dict.fromkeys((0, 1), 0.0)
+        for chosen in classes:
+            for side in (0, 1):
+                timers[side].prepare(chosen, 1)
+                cold[side] += timers[side].sample(chosen).seconds_per_call
+            per_call: dict[int, list[float]] = {0: [], 1: []}
+            walls: dict[int, list[float]] = {0: [], 1: []}
+            for side in (0, 1):
+                self._calibrate(timers[side], chosen, side)
+            for _ in range(samples):
+                for side in self._random.sample((0, 1), 2):
+                    if chosen.fresh:
+                        timers[side].prepare(chosen, self._copies[chosen.name, side])
+                    sample = timers[side].sample(chosen)
+                    per_call[side].append(sample.seconds_per_call)
+                    walls[side].append(sample.wall_per_call)
+            results = [timers[side].results() for side in (0, 1)]
+            if not self._same(*results):
+                timings.results = f"inputs of size {chosen.name}"
+            ratios = [b / a for b, a in zip(per_call[0], per_call[1], strict=True)]
+            timings.ratios.setdefault(chosen.name, []).append(statistics.median(ratios))
+            timings.walls.append(statistics.median(walls[0]) / statistics.median(walls[1]))
+            medians = [statistics.median(per_call[side]) for side in (0, 1)]
+            for side in (0, 1):
+                warm[side] += medians[side]
+            timings.calls.setdefault(chosen.name, []).append(
+                (timers[0].size, medians[0], medians[1])
+            )
+        timings.cold.append(cold[0] / cold[1])
+        timings.warm_gain.append((cold[1] / warm[1]) / (cold[0] / warm[0]))
+        timings.loads.append((timers[0].load_seconds, timers[1].load_seconds))
+        timings.peaks.append((timers[0].peak_memory_bytes(), timers[1].peak_memory_bytes()))
+        timings.hidden = timings.hidden or timers[1].hidden_work()
+
+    def _calibrate(self, timer: _Timer, chosen: InputClass, side: int) -> None:
+        """Find how often the inputs must be called for one sample of ``SAMPLE_SECONDS``."""
+        copies = self._copies.get((chosen.name, side), 1)
+        limit = FRESH_CALLS_MAX // len(chosen.inputs) if chosen.fresh else COPIES_MAX
+        for _ in range(6):
+            timer.prepare(chosen, copies)
+            if (chosen.name, side) in self._copies:
+                return
+            seconds = timer.sample(chosen).seconds
+            if seconds >= 0.8 * SAMPLE_SECONDS or copies >= limit:
+                break
+            growth = min(SAMPLE_SECONDS / max(seconds, 1e-6) * 1.15, 50.0)
+            copies = max(copies + 1, min(math.ceil(copies * growth), limit))
+        self._copies[chosen.name, side] = copies
+        timer.prepare(chosen, copies)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    seconds: float
+    wall: float
+    calls: int
+
+    @property
+    def seconds_per_call(self) -> float:
+        return max(self.seconds, 1e-7) / self.calls
+
+    @property
+    def wall_per_call(self) -> float:
+        return max(self.wall, 1e-7) / self.calls
+
+
+class _Timer:
+    """One fresh process that runs one version and is timed from here."""
+
+    def __init__(self, plan: Plan, version: Version, cancelled: Callable[[], bool] | None) -> None:
+        command = {
+            "module": version.module,
+            "roots": list(version.roots),
+            "qualname": version.qualname,
+            "receiver": version.receiver,
+            "globals": [],
+            "seed": 0,
+            "seccomp": plan.seccomp,
+            "input_seconds_max": ANSWER_SECONDS_MAX,
+            "cpu_seconds_max": TIMING_CPU_SECONDS_MAX,
+            "memory_bytes_max": MEMORY_BYTES_MAX,
+        }
+        self._sandbox = Sandbox(plan, "timing", command=command, cancelled=cancelled)
+        self._seen = 0.0
+        self._hidden = 0.0
+        self._worked = 0.0
+        self._nonces = random.SystemRandom()
+        self.size = 0
+        started = self._sandbox.cpu_seconds()
+        message = self._answer()
+        self._seen = self._sandbox.cpu_seconds()
+        self.load_seconds = self._seen - started
+        if "loaded" not in message:
+            self.close()
+            raise _Broken(str(message.get("load", "the module did not load")))
+
+    def prepare(self, chosen: InputClass, copies: int) -> None:
+        order = {
+            "do": "prepare",
+            "inputs": list(chosen.inputs),
+            "copies": copies,
+            "fresh": chosen.fresh,
+        }
+        message, _, _ = self._order(order)
+        self._calls = int(message.get("prepared") or 0)
+        self.size = int(message.get("size") or 0)
+        if message.get("failed") or not self._calls:
+            raise _Broken(str(message.get("failed") or "no calls were prepared"))
+
+    def sample(self, chosen: InputClass) -> _Sample:
+        nonce = self._nonces.getrandbits(60)
+        order = {"do": "time", "nonce": nonce, "distinct": len(chosen.inputs), "lazy": chosen.lazy}
+        message, seconds, wall = self._order(order)
+        if message.get("failed"):
+            raise _Broken(str(message["failed"]))
+        if message.get("done") != nonce:
+            raise _Broken("the worker answered something else than it was asked")
+        return _Sample(seconds, wall, self._calls)
+
+    def results(self) -> Any:
+        return self._order({"do": "check"})[0].get("results")
+
+    def hidden_work(self) -> str:
+        """Work that was done after an answer was given and before the next question was asked."""
+        if self._hidden > self._worked * HIDDEN_SHARE + HIDDEN_SLACK_SECONDS:
+            return "works outside the measured calls"
+        return ""
+
+    def peak_memory_bytes(self) -> int:
+        return self._sandbox.peak_memory_bytes()
+
+    def close(self) -> None:
+        self._sandbox.close()
+
+    def _order(self, order: dict[str, Any]) -> tuple[dict[str, Any], float, float]:
+        try:
+            cpu = self._sandbox.cpu_seconds()
+            self._hidden += cpu - self._seen
+            wall = time.perf_counter()
+            self._sandbox.send(order)
+            message = self._answer()
+            wall = time.perf_counter() - wall
+            self._seen = self._sandbox.cpu_seconds()
+        except OSError as error:
+            raise _Broken("the worker ended") from error
+        self._worked += self._seen - cpu
+        return message, self._seen - cpu, wall
+
+    def _answer(self) -> dict[str, Any]:
+        frame = self._sandbox.receive(ANSWER_SECONDS_MAX)
+        message = frame.json() if frame else None
+        if not isinstance(message, dict):
+            raise _Broken("the worker ended or did not answer in time")
+        return message
+
+
+def encoded_results_equal(before: Any, after: Any) -> bool:
+    """Default check of results while timing: the same graphs, byte for byte."""
+    return isinstance(before, list) and before == after and _same_types(before, after)
+
+
+def _same_types(before: Any, after: Any) -> bool:
+    """JSON's ``true`` equals ``1`` in Python; a result must not."""
+    waiting: list[tuple[Any, Any]] = [(before, after)]
+    while waiting:
+        a, b = waiting.pop()
+        if type(a) is not type(b):
+            return False
+        if isinstance(a, list):
+            waiting += zip(a, b, strict=True)
+        elif isinstance(a, dict):
+            waiting += ((a[key], b[key]) for key in a)
+    return True

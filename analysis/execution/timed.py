@@ -1,0 +1,78 @@
+"""Chooses the inputs that are timed: ordinary ones, and for the repetition fresh ones of the same kind; it measures nothing."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from assist.analysis.execution.compare import values_differ
+from assist.analysis.execution.functions import Function
+from assist.analysis.execution.inputs import Signature, split_kinds, typical_inputs
+from assist.analysis.execution.kinds import Kinds
+from assist.analysis.execution.pool import SIZE_TYPICAL, Input, Pool
+from assist.analysis.execution.types import Relaxation
+
+FRESH = 12
+
+
+def timed_roots(
+    pool: Pool, function: Function, kinds: Kinds, seed: int
+) -> tuple[list[Input], list[Input]]:
+    """Ordinary inputs on which the old version returns, and fresh ones to repeat the measurement with."""
+    returned = [
+        each
+        for each, outcome in zip(pool.inputs, pool.outcomes, strict=True)
+        if outcome.raised is None and not outcome.data.get("events")
+    ]
+    recorded = [
+        each for each in returned if each.source == "recorded" and each.signature != "docstring"
+    ]
+    typical = recorded or [each for each in returned if each.typical and each.source == "generated"]
+    roots = (
+        typical
+        or [each for each in returned if each.source in ("recorded", "generated")]
+        or returned
+    )
+    generator = random.Random(seed + 99)
+    fresh: list[Input] = []
+    for label in dict.fromkeys(each.signature for each in roots):
+        own = [each for each in roots if each.signature == label]
+        texts: list[str] = []
+        if own[0].source == "generated":
+            parts = tuple(None if part == "left out" else part for part in split_kinds(label))
+            if len(parts) == len(function.parameters):
+                texts = typical_inputs(
+                    function, kinds, Signature(parts), generator, FRESH, SIZE_TYPICAL
+                )
+        fresh += [Input({"expression": text}, "generated", label, True) for text in texts]
+        if not texts:
+            fresh += [
+                Input(
+                    {"base": each.specification, "mutate": generator.getrandbits(32)},
+                    "mutated",
+                    label,
+                    True,
+                )
+                for each in own
+            ]
+    return roots, fresh
+
+
+def results_equal(before: Any, after: Any, relaxations: Sequence[Relaxation]) -> bool:
+    """Whether the results of two timed runs are the same values; nothing that is missing is equal."""
+    if not isinstance(before, list) or not isinstance(after, list) or len(before) != len(after):
+        return False
+    for one, other in zip(before, after, strict=True):
+        if one is None and other is None:
+            continue  # too large for both to be written down; it was compared before at smaller sizes
+        if (
+            not isinstance(one, list)
+            or not isinstance(other, list)
+            or len(one) != 2
+            or len(other) != 2
+        ):
+            return False
+        if values_differ(one[0], one[1], other[0], other[1], relaxations):
+            return False
+    return True

@@ -1,0 +1,1 @@
+"""Worker, part 7 (filled by the recorder)."""
