@@ -1,0 +1,425 @@
+"""Follows Python text token by token and tells which slots of a place it fills; tolerant of any text, it judges nothing."""
+
+from __future__ import annotations
+
+import keyword
+
+from assist.analysis import lexer
+from assist.analysis.lexer import Token, TokenKind
+from assist.analysis.monitors.blocks import HEADER_WORDS, CodeBlock, width_of
+from assist.analysis.monitors.place import Place
+from assist.analysis.monitors.slot import Bracket, Frame, Role, Slot
+
+KEYWORDS = frozenset(keyword.kwlist)
+CONSTANTS = frozenset({"None", "True", "False"})
+SOFT_KEYWORDS = frozenset({"match", "case", "type"})
+STRING_PREFIXES = frozenset(["r", "b", "u", "f", "t", "rb", "br", "rf", "fr", "rt", "tr"])
+FRAMES_MAX = 200
+
+_CLOSERS = {")": "(", "]": "[", "}": "{"}
+_WORD_PAIRS = frozenset({("not", "in"), ("yield", "from"), ("async", "for"), ("is", "not")})
+
+
+def feed(place: Place, text: str, *, last: bool = False) -> list[Slot]:
+    """Follow more text; returns the slots that ended in it, in order."""
+    place.text += text
+    place.lex, tokens = lexer.feed(place.lex, text, last=last)
+    place.slots = []
+    for token in tokens:
+        _token(place, token)
+    if last:
+        _decide(place, "")
+    return place.slots
+
+
+def partial(place: Place) -> Slot | None:
+    """The slot that the text so far is in the middle of, if it is one that is watched early."""
+    if place.lex.in_text:
+        string = place.lex.string
+        if string is None:
+            return None
+        return place.slot(Role.STRING, place.text[string.text_start :], string.text_start, False)
+    name = lexer.partial_name(place.lex)
+    if not name or name in STRING_PREFIXES:
+        return None
+    role = place.role()
+    if role is None or (role is Role.ATTRIBUTE and place.may_store()):
+        return None
+    return place.slot(role, name, place.lex.offset, False)
+
+
+def _token(place: Place, token: Token) -> None:
+    kind = token.kind
+    if kind is TokenKind.COMMENT:
+        return
+    if kind is TokenKind.INDENT:
+        if not place.frames:
+            place.indent = token.text
+        return
+    if kind is TokenKind.NEWLINE:
+        _newline(place, token)
+        return
+    place.ended = False
+    if place.line_start and not place.frames:
+        _start_line(place, token)
+    place.after_header = False
+    if kind is not TokenKind.STRING_END and _decide(place, token.text):
+        _after(place, token)
+        return
+    if kind is TokenKind.NAME:
+        _name(place, token)
+    elif kind is TokenKind.OPERATOR:
+        _operator(place, token)
+        if place.ended:
+            return
+    elif kind is TokenKind.NUMBER:
+        place.take_operand(token.start)
+    elif kind is TokenKind.STRING_START:
+        if not (place.operand and place.last == "string"):
+            place.primary = token.start
+        place.strings = (*place.strings, (place.primary, len(place.frames)))
+    elif kind is TokenKind.FIELD_START:
+        _open(place, "{", Bracket.FIELD, token.start, "")
+    elif kind is TokenKind.FIELD_END:
+        while place.frames and place.frames[-1].kind is not Bracket.FIELD:
+            place.frames = place.frames[:-1]
+        _close(place, token)
+    elif kind is TokenKind.STRING_END:
+        _end_string(place, token)
+        return
+    _after(place, token)
+
+
+def _after(place: Place, token: Token) -> None:
+    place.last = token.text
+    place.last_end = token.end
+    place.first = place.first or token.text
+
+
+def _end_string(place: Place, token: Token) -> None:
+    start, depth = place.strings[-1] if place.strings else (token.start, len(place.frames))
+    place.strings = place.strings[:-1]
+    place.frames = place.frames[:depth]
+    place.take_operand(start)
+    place.slots.append(place.slot(Role.QUOTE, token.text, token.start, True))
+    place.last, place.last_end = "string", token.end
+    place.first = place.first or "string"
+
+
+def _start_line(place: Place, token: Token) -> None:
+    place.line_start = False
+    width = width_of(place.indent)
+    place.slots.append(
+        place.slot(
+            Role.INDENTATION,
+            place.indent,
+            token.start - len(place.indent),
+            True,
+            "header" if place.after_header else "",
+        )
+    )
+    while place.blocks and place.blocks[-1].indent >= width:
+        place.closed = place.blocks[-1] if place.blocks[-1].indent == width else None
+        place.blocks = place.blocks[:-1]
+    if place.blocks and place.after_header:
+        place.blocks = (*place.blocks[:-1], place.blocks[-1]._replace(body=width))
+
+
+def _newline(place: Place, token: Token) -> None:
+    if place.frames:
+        return
+    place.indent = ""
+    _decide(place, "\n")
+    _end_statement(place, token.start)
+    place.line_start = True
+
+
+def _end_statement(place: Place, at: int) -> None:
+    place.ended = True
+    place.read_targets()
+    if len(place.assigned) == 1 and not place.commas:
+        value = place.text[place.value_start : place.last_end]
+        place.bound = {**place.bound, place.assigned[0]: f"({value.strip()})"}
+    place.word = place.first = place.last = place.phase = place.module = ""
+    place.operand = place.dot = place.is_async = place.commas = False
+    place.may_target = True
+    place.assigned = place.targets = ()
+    place.waiting_for_in = place.lambdas = ()
+    place.undecided = None
+    place.primary = at
+    if not place.after_header:
+        place.closed = None
+
+
+def _name(place: Place, token: Token) -> None:
+    role = place.role()
+    if role is Role.ATTRIBUTE:
+        place.undecided = (role, token)
+        place.operand, place.dot = True, False
+    elif token.text in KEYWORDS and role is not Role.CONVERSION:
+        _keyword(place, token, role)
+    elif role is None:
+        place.bind(token.text)
+        place.take_operand(token.start)
+        if place.phase == "alias":
+            place.phase = {"import": "module", "from": "imported"}.get(place.word, "")
+    elif token.text == "case" and role is Role.STATEMENT and _in_match(place):
+        place.word, place.may_target = "case", False
+    elif role in (Role.STATEMENT, Role.NAME, Role.ARGUMENT):
+        place.undecided = (role, token)
+        place.chained = place.last == "=" and not place.frames
+        place.take_operand(token.start)
+    elif role is Role.OPERATOR_WORD and place.first in SOFT_KEYWORDS and place.first == place.last:
+        place.word, place.may_target = place.first, False
+        place.take_operand(token.start)
+        if place.word == "type":
+            _phased_name(place, token, Role.DEFINITION)
+        else:
+            place.undecided = (Role.NAME, token)
+    else:
+        subject = place.module if role in (Role.MODULE, Role.IMPORTED) else ""
+        place.slots.append(place.slot(role, token.text, token.start, True, subject))
+        _phased_name(place, token, role)
+        place.take_operand(token.start)
+
+
+def _phased_name(place: Place, token: Token, role: Role) -> None:
+    if role is Role.DEFINITION:
+        place.phase = "parameters"
+        place.bind(token.text)
+        place.module = token.text  # the name of the block that a colon opens
+    elif role is Role.MODULE:
+        place.module += token.text
+        if place.word == "import":
+            place.bind(place.module.split(".")[0])
+    elif role is Role.IMPORTED:
+        place.bind(token.text)
+    elif role is Role.CONVERSION:
+        place.phase = ""
+
+
+def _keyword(place: Place, token: Token, role: Role | None) -> None:
+    text = token.text
+    if role is Role.STATEMENT or text in ("await", "yield"):
+        before = place.closed.word if place.closed is not None else ""
+        place.slots.append(place.slot(Role.STATEMENT, text, token.start, True, before))
+    elif role is Role.OPERATOR_WORD:
+        place.slots.append(place.slot(role, text, token.start, True))
+    elif role in (Role.NAME, Role.ARGUMENT) and (place.last, text) not in _WORD_PAIRS:
+        place.slots.append(place.slot(Role.NAME, text, token.start, True))
+    if text in CONSTANTS:
+        place.take_operand(token.start)
+        return
+    place.operand = False
+    if text == "async":
+        place.is_async = True
+    elif role is Role.STATEMENT:
+        place.word, place.may_target = text, False
+        if text in ("import", "from"):
+            place.phase = "module"
+        elif text in ("def", "class"):
+            place.phase = "name"
+        elif text in ("global", "nonlocal"):
+            place.phase = "global"
+    elif text == "import" and place.word == "from":
+        place.phase = "imported"
+    elif text == "as":
+        place.phase = "alias"
+    elif text == "if" and place.word == "case" and not place.frames:
+        place.word = "if"
+    elif text == "lambda":
+        place.lambdas = (*place.lambdas, len(place.frames))
+    elif text == "in" and place.waiting_for_in:
+        place.waiting_for_in = place.waiting_for_in[:-1]
+        place.value_start = token.end
+    if text == "for":
+        place.waiting_for_in = (*place.waiting_for_in, len(place.frames))
+        if place.frames:
+            place.frames = (*place.frames[:-1], place.frames[-1]._replace(comprehension=True))
+
+
+def _decide(place: Place, following: str) -> bool:
+    """Settle the role of the name before; true if ``following`` was used up by that."""
+    if place.undecided is None:
+        return False
+    (role, token), place.undecided = place.undecided, None
+    name = token.text
+    if role is Role.ARGUMENT and following == "=":
+        frame = place.frames[-1]
+        kind = Role.PATTERN_KEYWORD if place.word == "case" else Role.KEYWORD_ARGUMENT
+        place.slots.append(place.slot(kind, name, token.start, True, frame.subject))
+        frame = frame._replace(keyword=name, keywords=(*frame.keywords, name))
+        place.frames = (*place.frames[:-1], frame)
+        place.operand = False
+        return True
+    if following == ":=" or (following == "=" and place.chained):
+        place.bind(name)
+    elif role is Role.ATTRIBUTE:
+        store = place.may_store() and following in ("=", ",", ":")
+        kind = Role.ATTRIBUTE_STORE if store else Role.ATTRIBUTE
+        subject = place.receiver(token.start)
+        place.slots.append(place.slot(kind, name, token.start, True, subject))
+    elif place.may_store() and following in ("=", ",", ":", ")", "]"):
+        place.targets = (*place.targets, (name, token.start))
+    elif place.word == "case" and following not in (".", "("):
+        place.bind(name)
+    elif not (name in SOFT_KEYWORDS and role is Role.STATEMENT):
+        use = place.use_of_name(following)
+        place.slots.append(place.slot(Role.NAME, name, token.start, True, use=use))
+    return False
+
+
+def _operator(place: Place, token: Token) -> None:
+    text = token.text
+    if text in _CLOSERS:
+        _close(place, token)
+    elif text in ("(", "[", "{"):
+        _open_bracket(place, token)
+    elif text == ",":
+        _comma(place, token)
+    elif text in (".", "..."):
+        _dot(place, token)
+    elif text == ":":
+        _colon(place, token)
+    elif text == "=" and not place.frames and place.word not in ("def", "class"):
+        _assign(place, token)
+    elif text == ";" and not place.frames:
+        _end_statement(place, token.end)
+    elif text == "@" and not place.first:
+        place.word, place.may_target = "@", False
+    elif text == "!" and place.frames and place.frames[-1].kind is Bracket.FIELD:
+        place.phase = "conversion"
+    else:
+        _other_operator(place, text)
+
+
+def _other_operator(place: Place, text: str) -> None:
+    place.operand = False
+    if text in ("*", "**") and place.last in ("(", ",") and place.frames:
+        place.frames = (*place.frames[:-1], place.frames[-1]._replace(unpacked=True))
+    elif text == "*" and place.phase == "imported":
+        place.take_operand(place.last_end)
+    elif text not in ("*", "=") and not place.frames:
+        place.read_targets()
+        place.may_target = False
+
+
+def _open_bracket(place: Place, token: Token) -> None:
+    if token.text == "{":
+        _open(place, "{", Bracket.BRACES, token.start, "")
+    elif place.phase == "parameters" and not place.frames:
+        in_class = place.word == "class" and token.text == "("
+        kind = Bracket.CALL if in_class else Bracket.PARAMETERS
+        if token.text == "(":
+            place.phase = ""
+        _open(place, token.text, kind, token.start, "")
+    elif token.text == "(":
+        if place.phase == "imported" and not place.operand:
+            kind = Bracket.IMPORTS
+        else:
+            kind = Bracket.CALL if place.operand else Bracket.GROUP
+        _open(place, "(", kind, token.start, place.receiver(token.start))
+    else:
+        kind = Bracket.SUBSCRIPT if place.operand else Bracket.LIST
+        _open(place, "[", kind, token.start, place.receiver(token.start))
+
+
+def _open(place: Place, text: str, kind: Bracket, start: int, subject: str) -> None:
+    if kind is Bracket.CALL:
+        place.slots.append(place.slot(Role.CALL, text, start, True, subject))
+    primary = place.primary if kind in (Bracket.CALL, Bracket.SUBSCRIPT) else start
+    place.frames = (*place.frames[-FRAMES_MAX:], Frame(text, kind, start, subject, primary))
+    place.operand = place.dot = False
+    if place.phase == "conversion":
+        place.phase = ""
+
+
+def _close(place: Place, token: Token) -> None:
+    frame = place.frames[-1] if place.frames else None
+    if frame is not None and frame.kind is Bracket.CALL:
+        _argument_ends(place, frame, token)
+        place.slots.append(place.slot(Role.CALL_END, ")", token.start, True, frame.subject))
+    if frame is None or frame.kind is not Bracket.FIELD:
+        place.slots.append(place.slot(Role.CLOSER, token.text, token.start, True))
+    if frame is None or frame.text != _CLOSERS[token.text]:
+        return
+    place.frames = place.frames[:-1]
+    depth = len(place.frames)
+    place.waiting_for_in = tuple(at for at in place.waiting_for_in if at <= depth)
+    place.lambdas = tuple(at for at in place.lambdas if at <= depth)
+    place.phase = "" if frame.kind is Bracket.FIELD else place.phase
+    place.operand, place.primary, place.dot = True, frame.primary, False
+
+
+def _comma(place: Place, token: Token) -> None:
+    place.operand = place.dot = False
+    if not place.frames:
+        place.commas = place.commas or place.may_target
+        if place.word == "import":
+            place.module = ""
+    if place.frames:
+        frame = place.frames[-1]
+        if frame.kind is Bracket.CALL:
+            _argument_ends(place, frame, token)
+        place.frames = (
+            *place.frames[:-1],
+            frame._replace(arguments=frame.arguments + 1, keyword=""),
+        )
+
+
+def _argument_ends(place: Place, frame: Frame, token: Token) -> None:
+    if place.last not in ("(", ",") and not frame.keyword:
+        place.slots.append(
+            place.slot(Role.POSITIONAL, token.text, token.start, True, frame.subject)
+        )
+
+
+def _dot(place: Place, token: Token) -> None:
+    if place.phase == "module":
+        place.module += token.text
+        place.operand = False
+    elif token.text == "." and place.operand:
+        place.dot, place.operand = True, False
+    else:
+        place.take_operand(token.start)
+
+
+def _colon(place: Place, token: Token) -> None:
+    depth = len(place.frames)
+    place.operand = False
+    if place.lambdas and place.lambdas[-1] == depth:
+        place.lambdas = place.lambdas[:-1]
+    elif place.frames:
+        return
+    elif place.word in HEADER_WORDS or place.first in ("match", "case"):
+        _open_block(place, token)
+    else:
+        place.bind_targets()
+        place.assigned = ()
+        place.may_target = False
+
+
+def _open_block(place: Place, token: Token) -> None:
+    if place.word in ("for", "with") and place.assigned:
+        text = place.text[place.value_start : place.last_end].strip()
+        value = f"[_ for _ in {text}][0]" if place.word == "for" else ""
+        if len(place.assigned) == 1 and value:
+            place.bound = {**place.bound, place.assigned[0]: value}
+    word = place.first if place.first in SOFT_KEYWORDS else place.word
+    name = place.module if word in ("def", "class") else ""
+    block = CodeBlock(word, width_of(place.indent), -1, place.is_async, name)
+    place.blocks = (*place.blocks, block)
+    place.after_header = True
+    place.assigned = ()
+    _end_statement(place, token.end)
+    place.after_header = True
+
+
+def _assign(place: Place, token: Token) -> None:
+    place.bind_targets()
+    place.operand = place.may_target = False
+    place.value_start = token.end
+
+
+def _in_match(place: Place) -> bool:
+    return bool(place.blocks) and place.blocks[-1].word == "match"

@@ -1,0 +1,152 @@
+"""Where watched text is: brackets, blocks, statement and expression before the cursor; it reads no text itself."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+
+from assist.analysis.lexer import LexState, Token
+from assist.analysis.monitors.blocks import CodeBlock
+from assist.analysis.monitors.slot import Bracket, Frame, Role, Slot, Use
+
+_BINDING_STARTS = frozenset({"(", ",", "*", "**", "/", "[", "lambda"})
+_EXCEPTION_ENDS = frozenset({":", ",", ")", "as", "", "from"})
+
+
+@dataclass(slots=True)
+class Place:
+    """Where the text is: open brackets and blocks, the statement, the expression before the cursor.
+
+    ``copy`` is cheap: what it holds is never changed, only replaced. Offsets count from the start
+    of the watched text, which starts at a statement.
+    """
+
+    text: str = ""
+    lex: LexState = field(default_factory=LexState)
+    frames: tuple[Frame, ...] = ()
+    blocks: tuple[CodeBlock, ...] = ()
+    bound: dict[str, str] = field(default_factory=dict)
+    closed: CodeBlock | None = None  # the block that ended before this statement
+    word: str = ""  # the keyword that opened the statement
+    first: str = ""  # the first token of the statement
+    last: str = ""  # the token before, empty at the start of a statement
+    last_end: int = 0
+    is_async: bool = False
+    phase: str = ""  # module, imported, alias, name, global, conversion
+    module: str = ""
+    operand: bool = False
+    dot: bool = False
+    primary: int = 0  # start of the expression that ends here or that the dot follows
+    undecided: tuple[Role, Token] | None = None
+    targets: tuple[tuple[str, int], ...] = ()
+    may_target: bool = True
+    assigned: tuple[str, ...] = ()
+    commas: bool = False  # whether the targets of an assignment are several
+    value_start: int = 0
+    waiting_for_in: tuple[int, ...] = ()  # depths of brackets of a "for" without its "in"
+    lambdas: tuple[int, ...] = ()
+    strings: tuple[tuple[int, int], ...] = ()  # starts of expressions, and brackets around
+    indent: str = ""
+    line_start: bool = True
+    after_header: bool = False
+    chained: bool = False  # whether the undecided name directly follows an assignment's "="
+    ended: bool = False  # whether the last token ended a statement
+    slots: list[Slot] = field(default_factory=list)
+
+    def copy(self) -> Place:
+        other = copy.copy(self)
+        other.slots = []
+        return other
+
+    def role(self) -> Role | None:
+        """Role of a name that starts here; none for one that is bound here or means nothing."""
+        if self.dot:
+            return Role.ATTRIBUTE
+        by_phase = {
+            "module": Role.MODULE,
+            "imported": Role.IMPORTED,
+            "name": Role.DEFINITION,
+            "conversion": Role.CONVERSION,
+        }
+        if self.phase in by_phase:
+            return by_phase[self.phase]
+        if self.phase in ("alias", "global") or self.binds():
+            return None
+        if self.operand:
+            return Role.OPERATOR_WORD
+        frame = self.frames[-1] if self.frames else None
+        if frame is not None and frame.kind is Bracket.CALL and self.last in ("(", ","):
+            return Role.ARGUMENT
+        if not self.last or (self.last == "async" and not self.frames):
+            return Role.STATEMENT
+        return Role.NAME
+
+    def binds(self) -> bool:
+        """Whether a name here is a parameter or a target of ``for``."""
+        depth = len(self.frames)
+        if self.lambdas and self.lambdas[-1] == depth and self.last in _BINDING_STARTS:
+            return True
+        if self.waiting_for_in:
+            inner = self.frames[self.waiting_for_in[-1] :]
+            return all(frame.kind in (Bracket.GROUP, Bracket.LIST) for frame in inner)
+        top = self.frames[-1] if self.frames else None
+        return top is not None and top.kind is Bracket.PARAMETERS and self.last in _BINDING_STARTS
+
+    def may_store(self) -> bool:
+        """Whether the expression before may still turn out to be the target of an assignment."""
+        return self.may_target and all(
+            frame.kind in (Bracket.GROUP, Bracket.LIST) for frame in self.frames
+        )
+
+    def use_of_name(self, following: str) -> Use:
+        grouped = all(frame.kind is Bracket.GROUP for frame in self.frames)
+        if self.word == "except" and grouped and following.strip() in _EXCEPTION_ENDS:
+            return Use.EXCEPT
+        if self.word == "raise" and grouped and (following == "(" or not following.strip()):
+            return Use.RAISE
+        if self.word == "case":
+            return Use.PATTERN
+        return Use.DECORATOR if self.word == "@" and not self.frames else Use.PLAIN
+
+    def take_operand(self, start: int) -> None:
+        self.operand, self.primary, self.dot = True, start, False
+
+    def bind(self, name: str) -> None:
+        self.bound = {**self.bound, name: ""}
+        if self.waiting_for_in and not self.frames:
+            self.assigned = (*self.assigned, name)
+
+    def bind_targets(self) -> None:
+        self.assigned = (*self.assigned, *(name for name, _ in self.targets))
+        self.bound = {**self.bound, **dict.fromkeys((name for name, _ in self.targets), "")}
+        self.targets = ()
+
+    def read_targets(self) -> None:
+        for name, start in self.targets:
+            self.slots.append(self.slot(Role.NAME, name, start, True))
+        self.targets = ()
+
+    def receiver(self, end: int) -> str:
+        """Text of the expression that ends before the dot or bracket at ``end``."""
+        return self.text[self.primary : end].rstrip().removesuffix(".").rstrip()
+
+    def slot(
+        self,
+        role: Role,
+        text: str,
+        start: int,
+        complete: bool,
+        subject: str | None = None,
+        use: Use = Use.PLAIN,
+    ) -> Slot:
+        if subject is None:
+            subject = self.subject(role, start)
+        return Slot(role, text, start, complete, subject, use, self.frames, self.blocks, self.word)
+
+    def subject(self, role: Role, start: int) -> str:
+        if role is Role.ATTRIBUTE:
+            return self.receiver(start)
+        if role in (Role.MODULE, Role.IMPORTED):
+            return self.module
+        frame = self.frames[-1] if self.frames else None
+        return frame.subject if frame is not None else ""

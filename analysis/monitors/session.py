@@ -1,0 +1,182 @@
+"""The conversation of a decoder with the monitors about one candidate; values only, so that every step can be returned to."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+from assist.analysis.document import Document, Span
+from assist.analysis.lexer import StatementIndex
+from assist.analysis.monitors import registry
+from assist.analysis.monitors.blocks import open_blocks
+from assist.analysis.monitors.follow import feed, partial
+from assist.analysis.monitors.monitor import Monitor
+from assist.analysis.monitors.place import Place
+from assist.analysis.monitors.slot import Bracket, Role, Slot
+from assist.analysis.monitors.suffix import read_suffix
+from assist.analysis.monitors.verdict import ACCEPTED, Verdict
+from assist.analysis.monitors.view import Facts, GivenFacts, Suffix, View
+
+HEAD_CODE_POINTS_MAX = 20_000
+SUFFIX_PEEK_CODE_POINTS = 80
+WAITING_MAX = 32
+
+
+@dataclass
+class Tally:
+    """What the monitors did, counted over one candidate: slots asked about, rejections, and slots
+    where some monitor watched but had to stay open."""
+
+    checked: int = 0
+    rejected: int = 0
+    open: int = 0
+    soft: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MonitorState:
+    """The monitors after some text of a candidate; :meth:`advance` gives the state after more.
+
+    States are values: a decoder keeps the ones it may want to return to.
+    """
+
+    place: Place
+    facts: Facts
+    suffix: Suffix
+    head_length: int
+    tally: Tally
+    waiting: tuple[Slot, ...] = ()
+
+    def advance(self, text: str) -> tuple[MonitorState, Verdict]:
+        """The state after ``text``, and whether the candidate may go on like that."""
+        place = self.place.copy()
+        slots = feed(place, text)
+        state = replace(self, place=place)
+        state, verdict = state._judge(slots)
+        if verdict.accepted:
+            slot = partial(place)
+            if slot is not None:
+                verdict = state._check(slot)
+        return state, verdict
+
+    def finish(self) -> Verdict:
+        """Whether the candidate may end here, with the suffix after it."""
+        place = self.place.copy()
+        length = len(place.text)
+        joined = self.suffix.line[:SUFFIX_PEEK_CODE_POINTS]
+        slots = feed(place, joined + "\n", last=True) if joined else feed(place, "", last=True)
+        own = [slot for slot in slots if slot.start < length and slot.role is not Role.QUOTE]
+        state, verdict = replace(self, place=place)._judge(own)
+        if not verdict.accepted:
+            return verdict
+        if state.waiting:
+            return state._reject(state.waiting[0], None, "names")
+        inside = "string" if self.place.lex.in_text else ""
+        return state._check(self.place.slot(Role.END, "", length, True, inside))
+
+    def _judge(self, slots: list[Slot]) -> tuple[MonitorState, Verdict]:
+        state = self
+        for slot in slots:
+            verdict = state._check(slot)
+            if not verdict.accepted:
+                if not _may_be_bound_later(slot) or len(state.waiting) >= WAITING_MAX:
+                    return state, verdict
+                state = replace(state, waiting=(*state.waiting, slot))
+        if state.waiting:
+            bound = state.place.bound
+            waiting = tuple(slot for slot in state.waiting if slot.text not in bound)
+            state = replace(state, waiting=waiting)
+            if waiting and not state.place.frames:
+                return state, state._check(waiting[0])
+        return state, ACCEPTED
+
+    def _check(self, slot: Slot) -> Verdict:
+        monitors = registry.watching(slot.role)
+        if not monitors:
+            return ACCEPTED
+        view = View(self.facts, self.place.bound, self.suffix, self.head_length)
+        legal: frozenset[str] | None = None
+        culprit: Monitor | None = None
+        self.tally.checked += 1
+        for monitor in monitors:
+            if not slot.complete and not monitor.early:
+                continue
+            said = monitor.legal(slot, view)
+            if said is None:
+                continue
+            if not monitor.hard:
+                if not _fits(slot, said):
+                    self.tally.soft[monitor.name] = self.tally.soft.get(monitor.name, 0) + 1
+                continue
+            legal = said if legal is None else legal & said
+            if culprit is None and not _fits(slot, legal):
+                culprit = monitor
+        if legal is None:
+            self.tally.open += 1
+        if culprit is None:
+            return ACCEPTED
+        if not slot.complete and _may_be_bound_later(slot):
+            return ACCEPTED
+        return self._reject(slot, legal, culprit.name)
+
+    def _reject(self, slot: Slot, legal: frozenset[str] | None, monitor: str) -> Verdict:
+        self.tally.rejected += 1
+        start = slot.start - self.head_length
+        span = Span(start, max(start, start + len(slot.text)))
+        return Verdict(False, span, legal or None, monitor)
+
+
+def session(
+    document: Document, offset: int, facts: Facts | None = None, index: StatementIndex | None = None
+) -> MonitorState | None:
+    """Monitors for a candidate at ``offset``; none where nothing is watched.
+
+    Nothing is watched in other languages than Python and inside comments. ``index`` is kept by the
+    caller across versions of the document, so that opening a session costs the edit.
+    """
+    if document.language != "python":
+        return None
+    text = document.text
+    index = index or StatementIndex()
+    head_text = text[:offset]
+    start = index.start_before(head_text)
+    if offset - start > HEAD_CODE_POINTS_MAX:
+        return None
+    place = Place(blocks=open_blocks(head_text[:start], index.starts[:-1]))
+    place.after_header = bool(place.blocks) and place.blocks[-1].body < 0
+    feed(place, head_text[start:])
+    if place.lex.in_comment:
+        return None
+    place.slots = []
+    return MonitorState(
+        place=place,
+        facts=facts or GivenFacts(),
+        suffix=read_suffix(text, offset, place),
+        head_length=offset - start,
+        tally=Tally(),
+    )
+
+
+def _may_be_bound_later(slot: Slot) -> bool:
+    """Whether a ``for`` of a comprehension that follows could bind the name."""
+    if slot.role not in (Role.NAME, Role.ARGUMENT):
+        return False
+    return any(
+        frame.kind in (Bracket.LIST, Bracket.BRACES, Bracket.GROUP)
+        or (frame.kind is Bracket.CALL and frame.arguments == 0 and not frame.keywords)
+        for frame in slot.frames
+    )
+
+
+def _fits(slot: Slot, legal: frozenset[str]) -> bool:
+    if slot.complete or not legal:
+        return slot.text in legal
+    names = _sorted(legal)
+    at = bisect_left(names, slot.text)
+    return at < len(names) and names[at].startswith(slot.text)
+
+
+@lru_cache(maxsize=512)
+def _sorted(legal: frozenset[str]) -> tuple[str, ...]:
+    return tuple(sorted(legal))

@@ -1,0 +1,55 @@
+"""Reads how the text after the cursor binds a candidate; it never looks further than its window."""
+
+from __future__ import annotations
+
+from assist.analysis import lexer
+from assist.analysis.lexer import LexState, TokenKind
+from assist.analysis.monitors.blocks import width_of
+from assist.analysis.monitors.place import Place
+from assist.analysis.monitors.view import Suffix
+
+WINDOW_CODE_POINTS = 2_000
+_OPENED_BY = {")": "(", "]": "[", "}": "{"}
+
+
+def read_suffix(text: str, offset: int, place: Place) -> Suffix:
+    """What follows ``offset``, for a cursor at ``place``."""
+    window = text[offset : offset + WINDOW_CODE_POINTS]
+    line, newline, rest = window.partition("\n")
+    return Suffix(
+        text=window,
+        line=line.removesuffix("\r"),
+        closers=_unmatched_closers(window, place),
+        indent=_next_indent(rest) if newline else -1,
+    )
+
+
+def _unmatched_closers(window: str, place: Place) -> str:
+    """Brackets that the window closes without opening them: those of the prefix, and maybe more
+    that only a candidate can open."""
+    state = LexState(modes=place.lex.modes, line_start=False)
+    depth = 0
+    open_before = [frame.text for frame in place.frames]
+    found = ""
+    _, tokens = lexer.feed(state, window, last=True)
+    for token in tokens:
+        if token.kind is not TokenKind.OPERATOR:
+            continue
+        if token.text in "([{":
+            depth += 1
+        elif token.text in _OPENED_BY:
+            if depth:
+                depth -= 1
+            elif open_before and open_before.pop() != _OPENED_BY[token.text]:
+                break
+            else:
+                found += token.text
+    return found
+
+
+def _next_indent(rest: str) -> int:
+    for line in rest.splitlines():
+        code = line.lstrip()
+        if code and not code.startswith("#"):
+            return width_of(line[: len(line) - len(code)])
+    return -1
