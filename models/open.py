@@ -24,21 +24,26 @@ class OpenedModel:
 def open_model(name: str = "", *, options: LlamaOptions | None = None) -> OpenedModel:
     """Load ``name``: a model on this machine, the path of a GGUF, or (empty) the one in use.
 
-    ``options`` with ``threads_prefill`` 0 takes the measured number of threads, else the usable cores.
+    Threads that ``options`` leave at 0 are the measured ones, else the usable cores.
     Raises :class:`ModelNameError` or :class:`ModelFileError`, which say what to do.
     """
-    options = options or LlamaOptions(threads_prefill=0)
-    if is_path(name):
-        path, label, threads, catalog = Path(name).expanduser().absolute(), "", 0, None
-    else:
-        installed = require_installed(name or chosen_name())
-        path, label, threads = Path(installed.file.path), installed.name, installed.threads
-        entry = load_catalog().find(installed.name)
-        catalog = entry.template if entry else None
-    if options.threads_prefill <= 0:
-        options = replace(options, threads_prefill=threads or usable_threads())
-    model = load_model(path, options, name=label)
-    template, reason = resolve_template(model.vocabulary, catalog=catalog, metadata=model.metadata)
+    options = options or LlamaOptions(threads_prefill=0, threads_decode=0)
+    installed = None if is_path(name) else require_installed(name or chosen_name())
+    path = Path(installed.file.path if installed else name).expanduser().absolute()
+    entry = load_catalog().find(installed.name) if installed else None
+    options = replace(
+        options,
+        threads_prefill=options.threads_prefill
+        or (installed and installed.threads_prefill)
+        or usable_threads(),
+        threads_decode=options.threads_decode
+        or (installed and installed.threads_decode)
+        or usable_threads(),
+    )
+    model = load_model(path, options, name=installed.name if installed else "")
+    template, reason = resolve_template(
+        model.vocabulary, catalog=entry.template if entry else None, metadata=model.metadata
+    )
     return OpenedModel(model, template, reason)
 
 

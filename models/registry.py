@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ class ModelFile:
 class InstalledModel:
     """A model on this machine; ``files`` are the same weights in several quantisations.
 
-    ``preferred`` is the quantisation in use, ``threads`` the measured best (0: not measured).
+    ``preferred`` is the quantisation in use, ``threads_*`` the measured best (0: not measured).
     ``template`` and ``template_reason`` tell a reader what :mod:`assist.models.template` found
     when the file was checked; ``checksum_origin`` says what the checksum was compared with.
     """
@@ -43,7 +43,8 @@ class InstalledModel:
     template: str = ""
     template_reason: str = ""
     checksum_origin: str = ""
-    threads: int = 0
+    threads_prefill: int = 0
+    threads_decode: int = 0
     measurements: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -54,7 +55,10 @@ class InstalledModel:
 
 
 def installed_models() -> list[InstalledModel]:
-    """All models with a readable record, by name; a damaged record counts as absent."""
+    """All models with a readable record, by name; a damaged record counts as absent.
+
+    Fields that another version wrote and this one does not know are ignored.
+    """
     records = sorted(models_directory().glob(f"*/{RECORD}"))
     found = [_read(path) for path in records]
     return [model for model in found if model is not None]
@@ -122,11 +126,20 @@ def require_installed(name: str) -> InstalledModel:
 
 
 def record_tuning(
-    name: str, *, preferred: str, threads: int, measurements: dict[str, float]
+    name: str,
+    *,
+    preferred: str,
+    threads_prefill: int,
+    threads_decode: int,
+    measurements: dict[str, float],
 ) -> InstalledModel:
     """Keep what was measured as best for ``name``."""
     model = replace(
-        require_installed(name), preferred=preferred, threads=threads, measurements=measurements
+        require_installed(name),
+        preferred=preferred,
+        threads_prefill=threads_prefill,
+        threads_decode=threads_decode,
+        measurements=measurements,
     )
     save_installed(model)
     return model
@@ -140,6 +153,8 @@ def _read(path: Path) -> InstalledModel | None:
     try:
         row: dict[str, Any] = json.loads(path.read_bytes())
         files = tuple(ModelFile(**file) for file in row.pop("files"))
-        return InstalledModel(files=files, **row) if files else None
+        known = {field.name for field in fields(InstalledModel)}
+        values = {key: value for key, value in row.items() if key in known}
+        return InstalledModel(files=files, **values) if files else None
     except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -89,8 +89,9 @@ def _check_threads() -> Iterator[Finding]:
     from assist.models.threads import usable_threads
 
     model = find_installed(chosen_name())
-    if model is not None and model.threads:
-        yield Finding("threads", "fine", f"{model.threads}, measured on this machine")
+    if model is not None and model.threads_decode:
+        text = f"{model.threads_prefill} for prefill, {model.threads_decode} for decode, measured"
+        yield Finding("threads", "fine", text)
     else:
         text = f"{usable_threads()} by the count of cores, not measured"
         yield Finding("threads", "fine", text, "Measure them: assist models tune")

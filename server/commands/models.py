@@ -107,6 +107,33 @@ def check(names: tuple[str, ...]) -> int:
     return 2 if damaged else 0
 
 
+@command.command("tune")
+@click.argument("name", required=False)
+def tune(name: str | None) -> None:
+    """Measure quantisations and thread counts on this machine and keep the fastest."""
+    from rich.table import Table
+
+    from assist.models.registry import chosen_name
+    from assist.models.tune import tune_model
+
+    name = name or chosen_name()
+    with show_progress() as progress:
+        best, timings = tune_model(name, progress=progress)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("tokens per second")
+    for heading in ("threads", "prefill", "decode", "prefill, busy", "decode, busy"):
+        table.add_column(heading, justify="right")
+    for timing in timings:
+        speeds = (timing.prefill, timing.decode, timing.prefill_busy, timing.decode_busy)
+        cells = [f"{speed:.0f}" for speed in speeds]
+        table.add_row(timing.quantisation, str(timing.threads), *cells)
+    console().print(table)
+    click.echo(
+        f"{name}: {best.quantisation}, {best.threads_prefill} threads for prefill and "
+        f"{best.threads_decode} for decode from now on"
+    )
+
+
 def _rows() -> list[dict[str, str | int]]:
     from assist.models.catalog import load_catalog
     from assist.models.registry import chosen_name, installed_models

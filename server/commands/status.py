@@ -46,8 +46,10 @@ def collect() -> dict[str, dict[str, Any]]:
             "quantisation": model.file.quantisation,
             "megabytes": model.file.size // 2**20,
             "template": f"{model.template} ({model.template_reason})",
-            "threads": model.threads or "not measured",
-        } | {f"measured {key}": value for key, value in model.measurements.items()}
+            "threads": f"{model.threads_prefill} prefill, {model.threads_decode} decode"
+            if model.threads_decode
+            else "not measured",
+        }
     return {
         "model": in_use,
         "memory": {"free_mb": available_memory_mb(), "server_mb": _running_mb()},
