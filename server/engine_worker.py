@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from assist.analysis.document import Document, Edit, Span
+from assist.completion.candidate import Candidate
 from assist.completion.engine import Completion, CompletionOptions, EngineSession, complete
 from assist.models.errors import ModelError
 from assist.models.kv_session import KvSession
@@ -19,6 +20,7 @@ from assist.models.model import Aborted
 from assist.models.open import open_model
 from assist.server import messages
 from assist.server.messages import Message, decode, decode_lengths, encode
+from assist.server.reports.completion import completion_report
 from assist.server.settings import Settings
 
 # The server sends one request at a time; more can only be waiting while a model loads.
@@ -123,7 +125,9 @@ def _load(engine: Engine, settings: Settings) -> None:
     engine.write(messages.Loading(0.0, "Loading the model"))
     try:
         options = LlamaOptions(
-            context_tokens=settings.model_context, threads_prefill=settings.model_threads
+            context_tokens=settings.model_context,
+            threads_prefill=settings.model_threads,
+            threads_decode=settings.model_threads,
         )
         opened = open_model(settings.model_name, options=options)
     except ModelError as error:
@@ -195,28 +199,11 @@ def _completed(
     request: messages.Complete, session: EngineSession, document: Document, completion: Completion
 ) -> messages.Completed:
     items = tuple(_items(request, completion))
-    report = {
-        "items": [
-            {
-                "text": item.text,
-                "start": _place(document, item.start),
-                "end": _place(document, item.end),
-                "score": item.score,
-                "origin": item.origin,
-            }
-            for item in items
-        ],
-        "model": {"name": session.kv.model.name, "file": session.kv.model.file},
-        "tokens": completion.tokens,
-        "timing_ms": completion.timing_ms,
-        "monitors": completion.monitors,
-    }
+    shown = [
+        Candidate(item.text, Span(item.start, item.end), item.score, item.origin) for item in items
+    ]
+    report = completion_report(document, session.kv.model, completion, shown)
     return messages.Completed(request.id, items, report)
-
-
-def _place(document: Document, offset: int) -> dict[str, int]:
-    position = document.position_at(offset)
-    return {"line": position.line + 1, "column": position.column + 1}
 
 
 def _figures(engine: Engine) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""`assist complete`: one completion on the command line, from the same engine the server uses; it prints and computes nothing."""
+"""`assist complete`: one completion on the command line, as an editor gets it that asks for one; it computes nothing itself."""
 
 from __future__ import annotations
 
@@ -9,65 +9,98 @@ from pathlib import Path
 import click
 
 from assist.analysis.document import Document, Position
-from assist.completion.engine import Completion, CompletionOptions, EngineSession, complete
+from assist.analysis.languages import language_id
+from assist.completion.engine import CompletionOptions, EngineSession, complete
 from assist.models.kv_session import KvSession
 from assist.models.open import open_model
+from assist.server.reports.completion import completion_report
+from assist.server.settings import Settings, environment_source, pyproject_source, resolve
+
+FILE_BYTES_MAX = 64 * 2**20
 
 
 @click.command("complete")
 @click.argument("place", metavar="FILE:LINE:COLUMN")
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read the text from standard input.")
-@click.option("--max-tokens", type=click.IntRange(1, 512), default=64, show_default=True)
+@click.option("--count", type=click.IntRange(1, 8), default=1, help="Number of proposals.")
+@click.option("--max-tokens", type=click.IntRange(1, 512), help="Longest proposal, in tokens.")
 @click.option("--model", default="", help="A model's name or the path of a GGUF file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def command(place: str, from_stdin: bool, max_tokens: int, model: str, as_json: bool) -> None:
+def command(
+    place: str, from_stdin: bool, count: int, max_tokens: int | None, model: str, as_json: bool
+) -> None:
     """Complete the code at FILE:LINE:COLUMN (1-based, columns in code points)."""
     path, position = _parse_place(place)
-    text = sys.stdin.read() if from_stdin else _read(path)
-    opened = open_model(model)
+    data = sys.stdin.buffer.read(FILE_BYTES_MAX) if from_stdin else _read(path)
+    document = Document(
+        path.absolute().as_uri(), _text(path, data), language=language_id(path.name)
+    )
+    _check_position(document, path, position)
+    settings = _settings(path)
+    opened = open_model(model or settings.model_name)
     session = EngineSession(KvSession(opened.model), opened.template)
-    document = Document(path.absolute().as_uri(), text)
-    completion = complete(session, document, position, CompletionOptions(tokens_max=max_tokens))
-    click.echo(_as_json(document, completion) if as_json else _as_text(completion))
+    options = CompletionOptions(
+        tokens_max=max_tokens or settings.completion_tokens,
+        context_tokens_max=settings.context_tokens,
+        time_ms_max=settings.completion_milliseconds,
+        multiline=True,
+    )
+    completion = complete(session, document, position, options)
+    items = completion.candidates[:count]
+    if as_json:
+        report = completion_report(document, opened.model, completion, items)
+        click.echo(json.dumps(report, indent=2, ensure_ascii=False))
+        return
+    for item in items:
+        click.echo(item.text)
 
 
 def _parse_place(place: str) -> tuple[Path, Position]:
     parts = place.rsplit(":", 2)
-    if len(parts) != 3 or not all(part.isdigit() and int(part) > 0 for part in parts[1:]):
+    if len(parts) != 3 or not all(part.isdecimal() and int(part) > 0 for part in parts[1:]):
         raise click.UsageError(f"{place!r} is no place. Write FILE:LINE:COLUMN, counted from 1.")
     return Path(parts[0]), Position(int(parts[1]) - 1, int(parts[2]) - 1)
 
 
-def _read(path: Path) -> str:
+def _read(path: Path) -> bytes:
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            return file.read(FILE_BYTES_MAX)
     except OSError as error:
         raise click.UsageError(f"{path} cannot be read: {error.strerror}.") from None
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{path} is not UTF-8 text.") from None
 
 
-def _as_text(completion: Completion) -> str:
-    return completion.candidates[0].text if completion.candidates else ""
+def _text(path: Path, data: bytes) -> str:
+    """Text of a file as an editor would show it; a UTF-8 mark at the start is no part of it."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise click.UsageError(f"{path} is UTF-16. Save it as UTF-8.")
+    if b"\0" in data[:8192]:
+        raise click.UsageError(f"{path} is not a text file.")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise click.UsageError(
+            f"{path} is not UTF-8 (byte {error.start}). Save it as UTF-8."
+        ) from None
 
 
-def _as_json(document: Document, completion: Completion) -> str:
-    items = []
-    for candidate in completion.candidates:
-        start = document.position_at(candidate.span.start)
-        end = document.position_at(candidate.span.end)
-        items.append(
-            {
-                "text": candidate.text,
-                "start": {"line": start.line + 1, "column": start.column + 1},
-                "end": {"line": end.line + 1, "column": end.column + 1},
-                "score": candidate.score,
-                "origin": candidate.origin,
-            }
+def _check_position(document: Document, path: Path, position: Position) -> None:
+    if position.line >= document.line_count:
+        raise click.UsageError(f"{path} has {document.line_count} lines, not {position.line + 1}.")
+    length = document.line_span(position.line).length
+    if position.column > length:
+        raise click.UsageError(
+            f"Line {position.line + 1} of {path} has {length} code points: the last column is "
+            f"{length + 1}."
         )
-    document_json = {
-        "items": items,
-        "tokens": completion.tokens,
-        "timing_ms": completion.timing_ms,
-    }
-    return json.dumps(document_json, indent=2)
+
+
+def _settings(path: Path) -> Settings:
+    """Settings as the server resolves them for a file, from its project and the environment."""
+    parents = path.absolute().parents
+    project = next((folder for folder in parents if (folder / "pyproject.toml").is_file()), None)
+    source, problems = pyproject_source(project or parents[0])
+    settings, more = resolve([source, environment_source()])
+    for problem in (*problems, *more):
+        click.echo(f"assist: {problem}", err=True)
+    return settings
