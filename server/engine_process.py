@@ -73,7 +73,9 @@ class EngineProcess:
         return self._process.pid if self._process and self._process.returncode is None else None
 
     def start(self, settings: Settings) -> None:
-        """Start the process and keep it alive until :meth:`stop`."""
+        """Start the process and keep it alive until :meth:`stop`; nothing if it was started."""
+        if self._supervisor is not None:
+            return
         self._settings = settings
         self._stopping.clear()
         self._supervisor = asyncio.create_task(self._supervise())

@@ -14,6 +14,7 @@ from pygls.exceptions import (
     JsonRpcInternalError,
     JsonRpcInvalidParams,
     JsonRpcInvalidRequest,
+    JsonRpcMethodNotFound,
     JsonRpcParseError,
     JsonRpcServerNotInitialized,
 )
@@ -51,7 +52,7 @@ class Protocol(LanguageServerProtocol):
             if data.get("id") not in self._request_futures:
                 logger.warning("Ignored an answer to a request that was never sent.")
                 return
-        elif not self._is_in_season(data):
+        elif not self._is_in_season(data) or not self._is_known(data):
             return
         self._dispatch(data)
 
@@ -72,6 +73,16 @@ class Protocol(LanguageServerProtocol):
         if problem is not None and has_id:
             self._refuse(_id_of(data), problem)
         return problem is None
+
+    def _is_known(self, data: dict[str, Any]) -> bool:
+        method = data["method"]
+        if method == lsp.CANCEL_REQUEST or method in self.fm.builtin_features:
+            return True
+        if method in self.fm.features:
+            return True
+        if "id" in data:
+            self._refuse(_id_of(data), JsonRpcMethodNotFound.of(method))
+        return False
 
     def _dispatch(self, data: dict[str, Any]) -> None:
         is_request = "id" in data and "method" in data
