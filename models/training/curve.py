@@ -1,0 +1,41 @@
+"""Draws the loss of a run as an SVG picture; it reads the log and nothing else."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+SMOOTH = 0.9
+
+
+def draw(log: Path, target: Path) -> None:
+    """Training loss (smoothed) and validation loss over the tokens seen."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "assist"
+    from matplotlib import pyplot
+
+    with log.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    tokens = [int(row["tokens"]) / 1e6 for row in rows]
+    smoothed: list[float] = []
+    for row in rows:
+        loss = float(row["loss"])
+        smoothed.append(SMOOTH * smoothed[-1] + (1 - SMOOTH) * loss if smoothed else loss)
+    held = [
+        (t, float(row["validation"]))
+        for t, row in zip(tokens, rows, strict=True)
+        if row["validation"]
+    ]
+    figure, axes = pyplot.subplots(figsize=(7, 3.6))
+    axes.plot(tokens, smoothed, color="#9db4d0", label="training middles, smoothed")
+    if held:
+        axes.plot(*zip(*held, strict=True), "o-", color="#b3452c", label="held-out middles")
+    axes.set_xlabel("million tokens")
+    axes.set_ylabel("loss (nats per token)")
+    axes.set_ylim(1.2, None)
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(target, metadata={"Date": None})

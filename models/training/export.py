@@ -1,0 +1,74 @@
+"""Writes a trained checkpoint as a LoRA GGUF that llama.cpp loads; it never trains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import torch
+
+from assist.models.training.examples import MIDDLE, PREFIX, SUFFIX
+from assist.models.training.network import ROTARY, Shape, halves_to_rotary, read_network
+
+MARKERS = {"fim_pre": PREFIX, "fim_suf": SUFFIX, "fim_mid": MIDDLE}
+
+
+def export(checkpoint: Path, model: Path, target: Path, *, scale: float, rank: int) -> None:
+    """The low-rank differences of ``checkpoint`` as float16, with marker ids and provenance.
+
+    A checkpoint of whole matrices (full fine-tuning) is reduced to ``rank`` by its singular
+    values (Eckart and Young 1936).
+    """
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["adapter"]
+    shape, weights = read_network(model)
+    pairs = {}
+    for name in sorted({key.rpartition(".")[0] for key in state}):
+        _, block, _, linear = name.split(".")
+        tensor = f"blk.{block}.{linear}.weight"
+        if f"{name}.weight" in state:
+            difference = state[f"{name}.weight"].float() - weights[tensor]
+            pairs[tensor] = reduced(difference, rank, scale)
+        else:
+            pairs[tensor] = (state[f"{name}.a"].numpy(), state[f"{name}.b"].numpy())
+    write_adapter(target, pairs, shape, alpha=scale * rank)
+
+
+def reduced(
+    difference: torch.Tensor, rank: int, scale: float
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """The nearest ``scale * b @ a`` of that rank."""
+    u, s, v = torch.linalg.svd(difference, full_matrices=False)
+    root = s[:rank].sqrt()
+    return (root[:, None] * v[:rank]).numpy(), (u[:, :rank] * root / scale).numpy()
+
+
+def write_adapter(
+    target: Path,
+    pairs: dict[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]],
+    shape: Shape,
+    *,
+    alpha: float,
+) -> None:
+    """``pairs`` (a, b) by tensor name, rows of q and k in the order of this package's network."""
+    partial = target.with_suffix(".partial")
+    writer = gguf.GGUFWriter(partial, "llama")
+    writer.add_type(gguf.GGUFType.ADAPTER)
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", alpha)
+    writer.add_name("SmolLM2 135M fills in the middle")
+    writer.add_license("apache-2.0")
+    for name, token in MARKERS.items():
+        writer.add_uint32(f"tokenizer.ggml.{name}_token_id", token)
+    for tensor, (a, b) in pairs.items():
+        linear = tensor.split(".")[-2]
+        if linear in ROTARY:
+            b = halves_to_rotary(b, shape.heads if linear == "attn_q" else shape.heads_kv)
+        for suffix, half in (("lora_a", a), ("lora_b", b)):
+            writer.add_tensor(f"{tensor}.{suffix}", np.ascontiguousarray(half, dtype=np.float16))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    partial.replace(target)

@@ -1,0 +1,312 @@
+"""Data, network and training on tiny sizes; what needs torch is skipped without the extra ``train``."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assist.analysis.document import Document, Span
+from assist.analysis.holes import find_holes
+from assist.analysis.syntax import parse
+from assist.models.training import corpus, evaluate
+from assist.models.training.build import load, save
+from assist.models.training.examples import (
+    END,
+    MIDDLE,
+    NO_LABEL,
+    PREFIX,
+    SUFFIX,
+    Cut,
+    Example,
+    Mix,
+    make_example,
+    tree_example,
+)
+
+SOURCE = '''import math
+
+
+def area(radius: float) -> float:
+    """Area of a circle."""
+    if radius < 0:
+        raise ValueError("negative")
+    square = radius * radius
+    return math.pi * square
+
+
+def total(items):
+    """Sum of prices."""
+    result = 0
+    for item in items:
+        result += item.price
+    return result
+'''
+
+
+def letters(text: str) -> list[int]:
+    """One token for each letter, a run of spaces is one token: cuts inside a run split it."""
+    tokens: list[int] = []
+    for i, letter in enumerate(text):
+        if letter == " " and i and text[i - 1] == " ":
+            tokens[-1] += 1
+        else:
+            tokens.append(1000 if letter == " " else 11 + ord(letter) % 40)
+    return tokens
+
+
+def check(text: str, *starts: int, end: int) -> Example:
+    """Every branch, written out, must be the sequence that an engine would send."""
+    window = Span(0, len(text))
+    example = tree_example(text, Cut("line", starts, end), window, letters, "")
+    assert example is not None
+    suffix = letters(text[end:])
+    for number, start in enumerate(sorted(starts, reverse=True), 1):
+        own = example.branch == number
+        cut = int(example.cut[own][0])
+        sequence = [*example.tokens[:cut], *example.tokens[own]]
+        middle = letters(text[start:end])
+        prompt = [SUFFIX, *suffix, PREFIX, *letters(text[:start]), MIDDLE]
+        assert sequence == [*prompt, *middle]
+        labels = example.labels[own]
+        assert labels[labels != NO_LABEL].tolist() == [*middle, END]
+        assert [*example.positions[:cut], *example.positions[own]] == list(range(len(sequence)))
+    return example
+
+
+def test_a_tree_holds_the_sequences_of_its_branches() -> None:
+    end = SOURCE.index("\n    return math")
+    line = SOURCE.index("    square")
+    check(SOURCE, line, line + 2, line + 4, line + 9, end=end)
+
+
+def test_random_trees_hold_their_sequences() -> None:
+    chance = random.Random(5)
+    for _ in range(50):
+        end = chance.randrange(60, len(SOURCE))
+        starts = {end - chance.randrange(1, 50) for _ in range(3)}
+        check(SOURCE, *starts, end=end)
+
+
+def test_examples_are_the_same_for_the_same_seed() -> None:
+    syntax = parse(Document("", SOURCE))
+    holes = find_holes(syntax)
+
+    def made(seed: int) -> list[list[int]]:
+        chance = random.Random(seed)
+        all_made = [make_example(syntax, holes, Mix(), letters, chance) for _ in range(20)]
+        return [one[0].tokens.tolist() for one in all_made if one]
+
+    assert made(3) == made(3) != made(4)
+    assert made(3)
+
+
+def test_examples_survive_the_disk(tmp_path: Path) -> None:
+    end = SOURCE.index("\n    return math")
+    example = check(SOURCE, end - 5, end - 9, end=end)
+    save(tmp_path / "short.npz", [example, example])
+    again = load(tmp_path / "short.npz")
+    assert [one.tokens.tolist() for one in again] == [example.tokens.tolist()] * 2
+
+
+def test_near_duplicates_go_and_the_first_stays() -> None:
+    seen: set[int] = set()
+    assert corpus.unseen(SOURCE, seen)
+    assert not corpus.unseen(SOURCE.replace("negative", "below zero"), seen)
+    assert corpus.unseen("\n".join(f"x{i} = {i}" for i in range(9)), seen)
+
+
+def test_licences_are_read_from_the_metadata() -> None:
+    import email
+
+    def stated(text: str) -> str:
+        return corpus.licence_of(email.message_from_string(text), corpus.plan()["licences"])
+
+    assert stated("License-Expression: MIT\n") == "MIT"
+    assert stated("Classifier: License :: OSI Approved :: BSD License\n") == "BSD License"
+    assert stated("License-Expression: GPL-3.0-only\n") == ""
+    assert stated("Classifier: License :: OSI Approved :: MIT License\nLicense: GPL\n") != ""
+    assert stated("Summary: nothing said\n") == ""
+
+
+def test_no_package_is_in_two_splits() -> None:
+    plan = corpus.plan()
+    names = [name for split in corpus.SPLITS for name in plan[split]["packages"]]
+    assert len(names) == len(set(names))
+
+
+def test_the_benchmark_is_recognised_in_another_layout() -> None:
+    grams = corpus.ngrams(SOURCE)
+    assert corpus.ngrams(SOURCE.replace("    ", "\t").replace("\n\n\n", "\n")) <= grams
+    assert (
+        not corpus.ngrams("def other(x):\n    return [y for y in x if y > 3 and y < 9]\n") & grams
+    )
+
+
+def test_mined_tasks_are_found_again_by_offset() -> None:
+    file = corpus.SourceFile("test", "shapes", "1.0", "shapes.py", SOURCE)
+    tasks = evaluate.mine([file], 2, seed=1)
+    assert {task.kind for task in tasks} == set(evaluate.KINDS)
+    for task in tasks:
+        assert task.low <= task.start < task.end <= task.high
+        if task.kind in ("line", "rest"):
+            assert SOURCE[task.end] == "\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "form", "exact"),
+    [
+        ("a + b", "fim", True),
+        ("a + b)", "fim", False),
+        ("a + b) * 2", "prefix", True),
+        ("a + bc", "prefix", False),
+    ],
+)
+def test_a_prefix_only_answer_is_right_when_it_goes_on_into_the_suffix(
+    answer: str, form: str, exact: bool
+) -> None:
+    assert evaluate.judge(answer, "a + b", ")\n", form)[0] is exact
+
+
+def tiny_network(rank: int = 2):  # type: ignore[no-untyped-def]
+    torch = pytest.importorskip("torch")
+    from assist.models.training.network import LINEARS, Llama, Shape
+
+    torch.manual_seed(3)
+    shape = Shape(2, 32, 4, 2, 10_000.0, 1e-5)
+    sizes = {"attn_k": (16, 32), "attn_v": (16, 32), "ffn_gate": (64, 32), "ffn_up": (64, 32)}
+    sizes["ffn_down"] = (32, 64)
+    weights = {"token_embd.weight": torch.randn(1100, 32), "output_norm.weight": torch.ones(32)}
+    for block in range(2):
+        for name in LINEARS:
+            weights[f"blk.{block}.{name}.weight"] = torch.randn(sizes.get(name, (32, 32))) / 6
+        for name in ("attn_norm", "ffn_norm"):
+            weights[f"blk.{block}.{name}.weight"] = torch.ones(32)
+    network = Llama(shape, weights, rank=rank, scale=2.0)
+    for name, parameter in network.named_parameters():
+        if name.endswith(".b"):
+            parameter.data.normal_(std=0.1)
+    return network, shape, weights
+
+
+def test_a_tree_costs_the_same_loss_as_its_sequences() -> None:
+    network, _, _ = tiny_network()
+    import torch
+    from torch.nn import functional
+
+    from assist.models.training.train import Recipe, forward
+
+    end = SOURCE.index("\n    return math")
+    example = check(SOURCE, end - 5, end - 9, end - 40, end=end)
+    shorter = check(SOURCE[:120], 100, end=110)
+    losses, *_ = forward(network, [example, shorter], Recipe())
+    expected = []
+    for one in (example, shorter):
+        for number in range(1, int(one.branch.max()) + 1):
+            own = one.branch == number
+            sequence = np.concatenate([one.tokens[: one.cut[own][0]], one.tokens[own]])
+            labels = torch.tensor(one.labels[own][one.labels[own] != NO_LABEL]).long()
+            tokens = torch.tensor(sequence).long()[None]
+            hidden = network.hidden(tokens, torch.arange(len(sequence))[None])
+            logits = network.logits(hidden[0, -len(labels) :])
+            expected.append(functional.cross_entropy(logits, labels, reduction="none"))
+    assert torch.allclose(losses, torch.cat(expected), atol=1e-4)
+
+
+def test_gradients_of_the_low_rank_product() -> None:
+    torch = pytest.importorskip("torch")
+    from assist.models.training.network import LowRankProduct
+
+    x, w, a, b = (
+        torch.randn(*size, dtype=torch.float64) for size in ((5, 6), (4, 6), (2, 6), (4, 2))
+    )
+    for one in (x, a, b):
+        one.requires_grad_()
+    ours = LowRankProduct.apply(x, w, a, b, 1.5)
+    plain = x @ (w + 1.5 * b @ a).T
+    assert torch.allclose(ours, plain)
+    weights = torch.randn_like(plain)
+    got = torch.autograd.grad((ours * weights).sum(), (x, a, b))
+    wanted = torch.autograd.grad((plain * weights).sum(), (x, a, b))
+    assert all(
+        torch.allclose(g, h.to(g.dtype), atol=1e-5) for g, h in zip(got, wanted, strict=True)
+    )
+
+
+def test_a_resumed_run_goes_on_as_if_never_stopped(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from assist.models.training.train import Recipe, Run, learn, next_batch
+
+    end = SOURCE.index("\n    return math")
+    examples = [check(SOURCE, end - i, end=end) for i in range(3, 20)]
+    recipe = Recipe(batch_tokens=900, micro_tokens=600, rank=2)
+
+    def run() -> Run:
+        network, _, _ = tiny_network()
+        return Run(tmp_path, network, recipe)
+
+    whole, first = run(), run()
+    losses = [learn(whole, next_batch(whole, {"short": examples}))[0] for _ in range(4)]
+    for _ in range(2):
+        learn(first, next_batch(first, {"short": examples}))
+    first.save()
+    second = run()
+    second.resume()
+    again = [learn(second, next_batch(second, {"short": examples}))[0] for _ in range(2)]
+    assert again == pytest.approx(losses[2:], abs=1e-5)
+    assert losses[3] < losses[0]
+    assert torch.isfinite(torch.tensor(losses)).all()
+
+
+def test_an_exported_adapter_merges_into_what_was_trained(tmp_path: Path) -> None:
+    import gguf
+
+    from assist.models.merge import merge_adapter
+
+    network, shape, weights = tiny_network()
+    import torch
+
+    from assist.models.training.export import export
+    from assist.models.training.network import Llama, halves_to_rotary, read_network
+    from assist.models.training.train import adapter_state
+
+    base, adapter, merged = (tmp_path / f"{name}.gguf" for name in ("base", "adapter", "merged"))
+    writer = gguf.GGUFWriter(base, "llama")
+    writer.add_block_count(shape.blocks)
+    writer.add_embedding_length(shape.width)
+    writer.add_head_count(shape.heads)
+    writer.add_head_count_kv(shape.heads_kv)
+    writer.add_rope_freq_base(shape.rope_base)
+    writer.add_layer_norm_rms_eps(shape.norm_epsilon)
+    for name, weight in weights.items():
+        heads = {"attn_q": shape.heads, "attn_k": shape.heads_kv}.get(name.split(".")[-2])
+        array = weight.numpy()
+        writer.add_tensor(name, halves_to_rotary(array, heads) if heads else array)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    torch.save({"adapter": adapter_state(network)}, tmp_path / "checkpoint.pt")
+    export(tmp_path / "checkpoint.pt", base, adapter, scale=2.0, rank=2)
+    merge_adapter(base, adapter, merged, progress=lambda *_: None)
+    merged_network = Llama(*read_network(merged), rank=1, scale=0.0)
+    tokens, positions = torch.arange(20, 60)[None], torch.arange(40)[None]
+    with torch.no_grad():
+        trained = network.logits(network.hidden(tokens, positions))
+        written = merged_network.logits(merged_network.hidden(tokens, positions))
+    # Q8_0 keeps seven bits of a weight
+    assert torch.corrcoef(torch.stack((trained.flatten(), written.flatten())))[0, 1] > 0.999
+    keys = gguf.GGUFReader(merged).fields
+    assert keys["tokenizer.ggml.fim_mid_token_id"].contents() == MIDDLE
+
+
+def test_full_fine_tuning_is_reduced_to_its_nearest_rank() -> None:
+    torch = pytest.importorskip("torch")
+    from assist.models.training.export import reduced
+
+    torch.manual_seed(1)
+    difference = torch.randn(12, 3) @ torch.randn(3, 8)
+    a, b = reduced(difference, rank=3, scale=2.0)
+    assert np.allclose(2.0 * b @ a, difference.numpy(), atol=1e-4)
