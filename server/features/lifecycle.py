@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 from typing import Any
@@ -28,11 +27,13 @@ def register(server: AssistServer) -> None:
         folders = params.workspace_folders or []
         uris = [folder.uri for folder in folders] or [params.root_uri or ""]
         session.folders = [uri for uri in uris if uri]
+        # A number that means nothing here comes from an editor in another container.
+        if params.process_id is not None and _is_alive(params.process_id):
+            session.background(_watch_parent(params.process_id, session.leave))
 
     @server.feature(lsp.INITIALIZED)
     async def initialized(_params: lsp.InitializedParams) -> None:
         session.encoding = encoding_of(server.server_capabilities)
-        session.background(_watch_parent(server.process_id, session.leave))
         await session.load_settings()
         session.engine.start(session.settings)
 
@@ -41,11 +42,8 @@ def register(server: AssistServer) -> None:
         await session.stop()
 
 
-async def _watch_parent(process_id: int | None, leave: asyncio.Event) -> None:
+async def _watch_parent(process_id: int, leave: asyncio.Event) -> None:
     """Leave when the editor's process has ended, even if somebody else holds its pipe open."""
-    if process_id is None or not _is_alive(process_id):
-        # An editor in another container: its number means nothing here.
-        return
     while _is_alive(process_id):
         await asyncio.sleep(PARENT_POLL_S)
     logger.warning("The editor has gone; the server leaves too.")
@@ -53,10 +51,13 @@ async def _watch_parent(process_id: int | None, leave: asyncio.Event) -> None:
 
 
 def _is_alive(process_id: int) -> bool:
-    with contextlib.suppress(OSError):
+    try:
         os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
         return True
-    return False
+    return True
 
 
 def _as_dict(value: Any) -> dict[str, Any]:

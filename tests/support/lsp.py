@@ -94,6 +94,12 @@ class Editor:
         async with asyncio.timeout(ANSWER_S_MAX):
             return await self.client.text_document_inline_completion_async(params)
 
+    def cancel_all(self) -> None:
+        """Cancel every request that has no answer yet."""
+        for id_, future in self.client.protocol._request_futures.items():
+            if not future.done():
+                self.client.cancel_request(lsp.CancelParams(id_))
+
     async def command(self, name: str, *arguments: Any) -> Any:
         params = lsp.ExecuteCommandParams(name, list(arguments) or None)
         async with asyncio.timeout(ANSWER_S_MAX):
