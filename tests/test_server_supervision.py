@@ -10,6 +10,7 @@ import sys
 
 import pytest
 from pygls.exceptions import JsonRpcException
+
 from support.lsp import ANSWER_S_MAX, Editor, editor, model_file
 from support.wire import wire
 
