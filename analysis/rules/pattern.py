@@ -268,11 +268,16 @@ class _Filler(cst.CSTTransformer):
             return updated_node
         filling = self._nodes[name].deep_clone()
         parent = self._parents[-1] if self._parents else None
-        if isinstance(filling, cst.GeneratorExp):
-            return _parenthesize_generator(filling, parent)
         if not isinstance(filling, cst.BaseExpression):
             return filling
-        return filling if _level(filling) >= _level_needed(parent) else parenthesized(filling)
+        return fitted(filling, parent)
+
+
+def fitted(node: cst.BaseExpression, parent: cst.CSTNode | None) -> cst.BaseExpression:
+    """The node as it can stand below `parent`: in parentheses where it binds less tightly."""
+    if isinstance(node, cst.GeneratorExp):
+        return cast(cst.BaseExpression, _parenthesize_generator(node, parent))
+    return node if _level(node) >= _level_needed(parent) else parenthesized(node)
 
 
 def _level(node: cst.BaseExpression) -> int:
@@ -353,6 +358,8 @@ class _Replacer(cst.CSTTransformer):
                 if above
                 else updated_node
             )
+        if isinstance(change, cst.BaseExpression):
+            change = cst.SimpleStatementLine([cst.Expr(change)])
         statements = [change] if isinstance(change, cst.CSTNode) else list(change)
         if (
             isinstance(original_node, cst.SimpleStatementLine)

@@ -70,7 +70,7 @@ class Rule:
         proposals: list[Proposal] = []
         for rewrite in self.rewrite(target):
             text = rewritten(target, rewrite)
-            if text is None or text == module_text:
+            if text is None or text == module_text or any(text == p.module_text for p in proposals):
                 continue
             proposals.append(
                 Proposal(
@@ -134,7 +134,7 @@ def _with_statements(module: cst.Module, target: Target, rewrite: Rewrite) -> cs
         lines = list(getattr(body[index], "leading_lines", ()))
         comments = list(dropwhile(lambda line: line.comment is None, lines))
         above = lines[: len(lines) - len(comments)]
-        constants[0] = constants[0].with_changes(leading_lines=above)
+        constants[0] = constants[0].with_changes(leading_lines=above if index else [])
         gap = [cst.EmptyLine(indent=False)] * 2
         body[index] = body[index].with_changes(leading_lines=[*gap, *comments])
         body[index:index] = constants
