@@ -346,7 +346,8 @@ def _check_evidence(case: _Case) -> None:
             "not_enough_evidence", f"the inputs miss branches of the change ({missing[0]})"
         )
     case.mutants, survivor = _run_mutants(case, lines.after)
-    if case.mutants.total and case.mutants.killed / case.mutants.total < MUTANTS_KILLED_MIN:
+    # one more counts as noticed: a single survivor is often no error at all (`>` for `>=` of ties)
+    if (case.mutants.killed + 1) / (case.mutants.total + 1) < MUTANTS_KILLED_MIN:
         raise _refused(
             "not_enough_evidence",
             f"the inputs do not notice {case.mutants.total - case.mutants.killed} of {case.mutants.total} "

@@ -20,6 +20,7 @@ from typing import Any, Callable, Iterable
 
 NODES_MAX = 300_000
 ITEMS_OF_ITERATOR_MAX = 10_000
+NAN = struct.pack(">d", float("nan")).hex()
 STABLE_HASH = (int, float, bool, complex)
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{6,}")
 STANDARD = frozenset(getattr(sys, "stdlib_module_names", ())) or frozenset(
@@ -59,7 +60,8 @@ class Encoder:
         if kind is int:
             return value if -(2**53) < value < 2**53 else {"i": hex(value)}
         if kind is float:
-            return {"f": struct.pack(">d", value).hex()}
+            # sign and payload of a NaN are the processor's choice, and no operator shows them
+            return {"f": NAN if value != value else struct.pack(">d", value).hex()}
         if kind is bytes:
             return {"y": value.hex()}
         if kind is complex:

@@ -132,10 +132,10 @@ def _returned(statements: Sequence[cst.CSTNode]) -> cst.BaseExpression | None:
     then = _returned(first.body.body)
     if first.orelse is None:
         other = _returned(statements[1:])
+    elif isinstance(first.orelse, cst.If):
+        other = _returned([first.orelse, *statements[1:]])
     elif len(statements) > 1:
         return None
-    elif isinstance(first.orelse, cst.If):
-        other = _returned([first.orelse])
     else:
         other = _returned(first.orelse.body.body)
     if then is None or other is None:

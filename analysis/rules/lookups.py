@@ -143,7 +143,7 @@ def remembered_set(target: Target) -> Iterator[Rewrite]:
             others = len(target.uses(name, loop)) - len(appends) - len(mine)
             if not appends or others or not all(is_pure(target, value) for _, value in appends):
                 continue
-            lookup = target.fresh("seen", f"{name}_seen")
+            lookup = target.fresh("seen", f"{name}_set")
             changes: dict[cst.CSTNode, Change] = {
                 node: with_container(node, cst.Name(lookup)) for node in mine
             }

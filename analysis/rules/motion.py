@@ -185,7 +185,7 @@ def constant_display(target: Target) -> Iterator[Rewrite]:
         if not found or not isinstance(found["name"], cst.Name):
             continue
         value, name = found["value"], found["name"].value
-        if not isinstance(value, (cst.Dict, cst.Set, cst.List)) or literal(value) is UNKNOWN:
+        if not isinstance(value, (cst.Dict, cst.Set, cst.List)) or not _is_flat(literal(value)):
             continue
         uses = target.uses(name)
         if sum(name == bound for bound in stores(target.function)) != 1 or len(uses) < 2:
@@ -197,6 +197,19 @@ def constant_display(target: Target) -> Iterator[Rewrite]:
         changes[statement] = None
         if len(statements_around(target, statement)) > 1:
             yield Rewrite(changes, constants=[f"{constant} = {code(value)}"])
+
+
+def _is_flat(value: object) -> bool:
+    """Whether a container holds nothing that can be changed through it."""
+    if isinstance(value, dict):
+        parts = list(value.values())
+    elif isinstance(value, (list, set)):
+        parts = list(value)
+    else:
+        return False
+    return all(
+        isinstance(part, (str, int, float, complex, bytes, tuple, type(None))) for part in parts
+    )
 
 
 def _only_reads(target: Target, use: cst.Name) -> bool:

@@ -280,7 +280,7 @@ def fitted(node: cst.BaseExpression, parent: cst.CSTNode | None) -> cst.BaseExpr
     return node if _level(node) >= _level_needed(parent) else parenthesized(node)
 
 
-def _level(node: cst.BaseExpression) -> int:
+def _level(node: cst.BaseExpression) -> float:
     """How tightly an expression binds: 0 the walrus, 10 what never needs parentheses."""
     if node.lpar or isinstance(node, _ATOMS):
         return 10
@@ -288,27 +288,42 @@ def _level(node: cst.BaseExpression) -> int:
         return 4 if isinstance(node.operator, cst.And) else 3
     if isinstance(node, cst.UnaryOperation):
         return 5 if isinstance(node.operator, cst.Not) else 8
-    levels = {
-        cst.NamedExpr: 0,
-        cst.Lambda: 1,
-        cst.IfExp: 2,
-        cst.Comparison: 6,
-        cst.BinaryOperation: 7,
-    }
+    if isinstance(node, cst.BinaryOperation):
+        return _operator_level(node.operator)
+    levels = {cst.NamedExpr: 0, cst.Lambda: 1, cst.IfExp: 2, cst.Comparison: 6}
     return levels.get(type(node), 0)
 
 
-def _level_needed(parent: cst.CSTNode | None) -> int:
-    """How tightly what stands in a hole of `parent` must bind."""
+def _operator_level(operator: cst.BaseBinaryOp) -> float:
+    for level, operators in (
+        (7.1, (cst.BitOr,)),
+        (7.2, (cst.BitXor,)),
+        (7.3, (cst.BitAnd,)),
+        (7.4, (cst.LeftShift, cst.RightShift)),
+        (7.5, (cst.Add, cst.Subtract)),
+        (7.6, (cst.Multiply, cst.Divide, cst.FloorDivide, cst.Modulo, cst.MatrixMultiply)),
+    ):
+        if isinstance(operator, operators):
+            return level
+    return 9
+
+
+def _level_needed(parent: cst.CSTNode | None) -> float:
+    """How tightly what stands below `parent` must bind, on whichever side of it."""
     if parent is None or isinstance(parent, _ROOMY):
         return 0
     if isinstance(parent, cst.BooleanOperation):
         return 5 if isinstance(parent.operator, cst.And) else 4
+    if isinstance(parent, cst.BinaryOperation):
+        return min(_operator_level(parent.operator) + 0.05, 10)
     if isinstance(parent, cst.UnaryOperation) and isinstance(parent.operator, cst.Not):
         return 5
     if isinstance(parent, (cst.Comparison, cst.ComparisonTarget)):
         return 7
-    return 3 if isinstance(parent, (cst.IfExp, cst.CompFor, cst.CompIf)) else 10
+    if isinstance(parent, (cst.IfExp, cst.CompFor, cst.CompIf)):
+        return 3
+    element_of = (cst.NamedExpr, cst.ListComp, cst.SetComp, cst.GeneratorExp, cst.DictComp)
+    return 1 if isinstance(parent, element_of) else 10
 
 
 def _parenthesize_generator(node: cst.GeneratorExp, parent: cst.CSTNode | None) -> cst.CSTNode:

@@ -16,6 +16,7 @@ from assist.analysis.rules.pattern import (
     UNKNOWN,
     build,
     build_statement,
+    fitted,
     literal,
     parenthesized,
     replace,
@@ -103,9 +104,9 @@ def range_sum(target: Target) -> Iterator[Rewrite]:
             continue
         numbers = target.fresh("numbers", "span")
         assignment = build_statement("__r = __x", r=numbers, x=node.args[0].value)
-        closed = build("((__r[0] + __r[-1]) * len(__r) // 2 if __r else 0)", r=numbers)
+        closed = build("(__r[0] + __r[-1]) * len(__r) // 2 if __r else 0", r=numbers)
         first = assignment
-        changed = replace(statement, {node: closed})
+        changed = replace(statement, {node: fitted(closed, target.parent(node))})
         yield Rewrite(
             {statement: [first, changed]}, adversarial=about(target, found.get("a"), found.get("b"))
         )
