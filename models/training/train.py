@@ -10,6 +10,8 @@ from __future__ import annotations
 import csv
 import logging
 import random
+import signal
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -69,6 +71,7 @@ class Run:
         )
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self.cursors = {"short": 0, "long": 0}
+        self.owed = {"short": 0.0, "long": 0.0}
         self.rows: list[tuple[float | str, ...]] = []
 
     def save(self) -> None:
@@ -77,6 +80,7 @@ class Run:
             "optimiser": self.optimiser.state_dict(),
             "progress": (self.step, self.tokens, self.seconds),
             "cursors": self.cursors,
+            "owed": self.owed,
             "rows": self.rows,
         }
         partial = self.folder / "checkpoint.partial"
@@ -96,10 +100,16 @@ class Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.tokens, self.seconds = state["progress"]
         self.cursors, self.rows = state["cursors"], state["rows"]
+        self.owed = state.get("owed", self.owed)
 
 
 def train(folder: Path, model: Path, recipe: Recipe) -> None:
-    """Train until ``recipe.steps``, from the checkpoint in ``folder`` where there is one."""
+    """Train until ``recipe.steps``, from the checkpoint in ``folder`` where there is one.
+
+    A termination signal ends it after the step it is in, with a checkpoint.
+    """
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     torch.manual_seed(recipe.seed)
     shape, weights = read_network(model)
     rank = 0 if recipe.full else recipe.rank
@@ -110,7 +120,7 @@ def train(folder: Path, model: Path, recipe: Recipe) -> None:
     data = {name: load(folder / f"{name}.npz") for name in names}
     validation = load(folder / "validation.npz")[: recipe.validation_examples]
     saved = time.monotonic()
-    while run.step < recipe.steps:
+    while run.step < recipe.steps and not stopped.is_set():
         began = time.monotonic()
         rate = rate_at(run.step, recipe)
         for group in run.optimiser.param_groups:
@@ -166,7 +176,7 @@ def rate_at(step: int, recipe: Recipe) -> float:
 
 
 def next_batch(run: Run, data: dict[str, list[Example]]) -> list[Example]:
-    """The next examples of each stream, about ``batch_tokens`` in all."""
+    """The next examples of each stream, ``batch_tokens`` a step over many steps."""
     recipe = run.recipe
     budget = {"short": float(recipe.batch_tokens), "long": 0.0}
     if "long" in data and run.step >= recipe.long_from * recipe.steps:
@@ -174,11 +184,12 @@ def next_batch(run: Run, data: dict[str, list[Example]]) -> list[Example]:
         budget["short"] = recipe.batch_tokens - budget["long"]
     batch: list[Example] = []
     for name, tokens in budget.items():
-        # Long examples come whole: what a step has too much is owed by the next ones.
-        while tokens > 0:
+        # Examples come whole: what a step takes too much, the next ones take less.
+        run.owed[name] += tokens
+        while run.owed[name] > 0:
             example = nth(data[name], run.cursors[name], f"{recipe.seed} {name}")
             run.cursors[name] += 1
-            tokens -= len(example.tokens)
+            run.owed[name] -= len(example.tokens)
             batch.append(example)
     return batch
 
