@@ -63,6 +63,9 @@ FAMILIES = (
     FimTemplate(("<PRE>", PREFIX, "<SUF>", SUFFIX, "<MID>"), ("<EOT>",)),
     FimTemplate(("[SUFFIX]", SUFFIX, "[PREFIX]", PREFIX)),
 )
+# Only where the metadata names these ids: the vocabulary of the base model has the texts too, and
+# was never taught this use of them. Suffix first, so that typing leaves its keys in place.
+TAUGHT = FimTemplate(("<issue_comment>", SUFFIX, "<issue_start>", PREFIX, "<issue_closed>"))
 METADATA_KEYS = (
     ("tokenizer.ggml.fim_pre_token_id", "tokenizer.ggml.fim_suf_token_id"),
     ("tokenizer.ggml.prefix_token_id", "tokenizer.ggml.suffix_token_id"),
@@ -92,7 +95,9 @@ def resolve_template(
         fim = vocabulary.fim
         ids = (fim.prefix, fim.suffix, fim.middle)
         prefix, suffix, middle = (vocabulary.pieces[token].decode("utf-8") for token in ids)
-        if family is None or set(family.markers) != {prefix, suffix, middle}:
+        if set(TAUGHT.markers) == {prefix, suffix, middle}:
+            family = TAUGHT
+        elif family is None or set(family.markers) != {prefix, suffix, middle}:
             family = FimTemplate((prefix, PREFIX, suffix, SUFFIX, middle))
         return (
             _trimmed(family, pieces, "metadata"),
