@@ -44,11 +44,11 @@ export function registerCommands(parts: Parts): vscode.Disposable[] {
       }
     },
     "assist.pickModel": () => pickModel(parts),
-    "assist.statistics": () => showStatistics(parts),
+    "assist.showStatistics": () => showStatistics(parts),
     "assist.showLog": () => {
       parts.log.channel.show();
     },
-    "assist.restart": () => parts.server.restart(),
+    "assist.restartServer": () => parts.server.restart(),
   };
   return Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(name, run));
 }
@@ -73,9 +73,9 @@ async function showMenu(parts: Parts): Promise<void> {
       label: "$(rocket) Find a faster version of this function",
       command: "assist.suggestFunction",
     },
-    { label: "$(graph) Statistics", command: "assist.statistics" },
+    { label: "$(graph) Statistics", command: "assist.showStatistics" },
     { label: "$(output) Log", command: "assist.showLog" },
-    { label: "$(debug-restart) Restart the server", command: "assist.restart" },
+    { label: "$(debug-restart) Restart the server", command: "assist.restartServer" },
   ];
   const picked = await vscode.window.showQuickPick(items, {
     title: `assist: ${parts.status.shown()}`,

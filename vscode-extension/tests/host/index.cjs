@@ -45,7 +45,7 @@ const tests = {
 
   async "a restart leaves a running server"() {
     const api = await activated();
-    await vscode.commands.executeCommand("assist.restart");
+    await vscode.commands.executeCommand("assist.restartServer");
     await until(() => api.status() === "ready", "the status becomes ready");
     assert.equal(api.server.client.isRunning(), true);
   },

@@ -54,21 +54,19 @@ export async function startVsCode({ files, settings = {}, trusted = true, instal
     fs.mkdirSync(path.dirname(path.join(workspace, name)), { recursive: true });
     fs.writeFileSync(path.join(workspace, name), text);
   }
-  fs.mkdirSync(path.join(userData, "User"), { recursive: true });
-  fs.writeFileSync(
-    path.join(userData, "User/settings.json"),
-    JSON.stringify({
-      "assist.server.path": ASSIST,
-      "workbench.colorTheme": "Default Light Modern",
-      "chat.disableAIFeatures": true,
-      "editor.wordBasedSuggestions": "off",
-      "editor.quickSuggestions": { other: "off", comments: "off", strings: "off" },
-      "editor.minimap.enabled": false,
-      "git.enabled": false,
-      "files.autoSave": "off",
-      ...settings,
-    }),
-  );
+  // In a remote VS Code the settings of scope "machine" are read from the machine's own file.
+  writeJson(path.join(userData, "Machine/settings.json"), { "assist.server.path": ASSIST });
+  writeJson(path.join(userData, "User/settings.json"), {
+    "workbench.colorTheme": "Default Light Modern",
+    "chat.disableAIFeatures": true,
+    "editor.wordBasedSuggestions": "off",
+    "editor.quickSuggestions": { other: "off", comments: "off", strings: "off" },
+    "editor.minimap.enabled": false,
+    "git.enabled": false,
+    "files.autoSave": "off",
+    "telemetry.telemetryLevel": "off",
+    ...settings,
+  });
   const config = path.join(root, "config.yaml");
   fs.writeFileSync(config, "");
   const port = await freePort();
@@ -140,6 +138,11 @@ export async function startVsCode({ files, settings = {}, trusted = true, instal
       fs.rmSync(root, { recursive: true, force: true, maxRetries: 5 });
     },
   };
+}
+
+function writeJson(file, value) {
+  fs.mkdirSync(path.dirname(file), { recursive: true });
+  fs.writeFileSync(file, JSON.stringify(value));
 }
 
 async function answers(port) {
