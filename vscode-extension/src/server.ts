@@ -20,6 +20,7 @@ import type { State, Status } from "./status";
 /** Restarts within this time are counted; more than the limit leaves the server down. */
 const RESTART_WINDOW_MS = 180_000;
 const RESTARTS_MAX = 5;
+const SECTION = "assist";
 
 export interface StatusNotification {
   state: State;
@@ -71,6 +72,9 @@ export function createServer(
     );
     client.onNotification("assist/status", (report: StatusNotification) => {
       status.report(report.state, report.message);
+      if (report.state === "problem" && report.message !== undefined && report.message !== "") {
+        offerRemedy(report.message, log);
+      }
     });
     client.onDidChangeState((event) => {
       if (event.newState === ClientState.Starting) {
@@ -154,23 +158,30 @@ function clientOptions(
     },
     middleware: {
       workspace: {
-        // The server learns of a trust that was given later with its next pull of the settings.
         configuration: async (params, token, next) => {
           const answer = await next(params, token);
-          if (!Array.isArray(answer)) {
-            return answer;
-          }
-          return answer.map((value: unknown, index) =>
-            params.items[index]?.section === "assist" && typeof value === "object"
-              ? { ...value, workspace: { trusted: vscode.workspace.isTrusted } }
-              : value,
-          );
+          return Array.isArray(answer)
+            ? answer.map((value: unknown, index) =>
+                params.items[index]?.section === SECTION ? forServer(value) : value,
+              )
+            : answer;
         },
       },
       provideInlineCompletionItems: (document, position, inlineContext, token, next) =>
         pauses.isPaused(document) ? [] : next(document, position, inlineContext, token),
     },
   };
+}
+
+/** The extension's own settings stay here; trust is no setting of VS Code, and the server asks for it like one. */
+function forServer(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) {
+    return value;
+  }
+  const settings = Object.fromEntries(
+    Object.entries(value).filter(([name]) => name !== "server" && name !== "trace"),
+  );
+  return { ...settings, workspace: { trusted: vscode.workspace.isTrusted } };
 }
 
 /** The user's setting, the workspace's environment (trusted only), the private one, the search path. */
@@ -233,6 +244,24 @@ async function offerInstall(
     return undefined;
   }
   return answer === install ? installPrivately(context, log) : undefined;
+}
+
+/** Say what the server cannot do without, with a button for the remedy; each problem once. */
+const offered = new Set<string>();
+function offerRemedy(message: string, log: Log): void {
+  if (offered.has(message)) {
+    return;
+  }
+  offered.add(message);
+  const fetch = "Choose a model";
+  const show = "Show log";
+  void vscode.window.showWarningMessage(`assist: ${message}`, fetch, show).then((answer) => {
+    if (answer === fetch) {
+      void vscode.commands.executeCommand("assist.pickModel");
+    } else if (answer === show) {
+      log.channel.show();
+    }
+  });
 }
 
 function compareVersions(context: vscode.ExtensionContext, client: LanguageClient, log: Log): void {

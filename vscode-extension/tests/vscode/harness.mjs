@@ -62,6 +62,7 @@ export async function startVsCode({ files, settings = {}, trusted = true, instal
     "editor.wordBasedSuggestions": "off",
     "editor.quickSuggestions": { other: "off", comments: "off", strings: "off" },
     "editor.minimap.enabled": false,
+    "editor.autoClosingBrackets": "never",
     "git.enabled": false,
     "files.autoSave": "off",
     "telemetry.telemetryLevel": "off",
@@ -95,11 +96,8 @@ export async function startVsCode({ files, settings = {}, trusted = true, instal
       "enable-smoke-test-driver=true",
       workspace,
     ],
-    { stdio: ["ignore", "pipe", "pipe"], detached: true },
+    { stdio: "ignore", detached: true },
   );
-  const output = [];
-  process_.stdout.on("data", (data) => output.push(data));
-  process_.stderr.on("data", (data) => output.push(data));
   await answers(port);
 
   const browser = await chromium.launch({
@@ -123,7 +121,8 @@ export async function startVsCode({ files, settings = {}, trusted = true, instal
     userData,
     root,
     port,
-    log: () => Buffer.concat(output).toString(),
+    /** What the extension and its server logged, for the message of a failed test. */
+    log: () => extensionLogs(path.join(userData, "logs")),
     read: (name) => fs.readFileSync(path.join(workspace, name), "utf8"),
     open: (name) => openFile(page, port, workspace, name),
     serverPids: () => serverPids(root),
@@ -167,6 +166,14 @@ async function openFile(page, port, workspace, name) {
   await page.locator(".monaco-editor .view-lines").first().waitFor({ timeout: STARTED_MS_MAX });
 }
 
+function extensionLogs(folder) {
+  return fs
+    .readdirSync(folder, { recursive: true })
+    .filter((name) => name.endsWith("assist.log"))
+    .map((name) => fs.readFileSync(path.join(folder, name), "utf8"))
+    .join("\n");
+}
+
 /** Processes of `assist serve` that this VS Code started: their parents lead to its user-data folder. */
 function serverPids(root) {
   const listing = execFileSync("ps", ["-eo", "pid=,ppid=,args="], { encoding: "utf8" })
@@ -190,8 +197,16 @@ function serverPids(root) {
     .map((row) => row.pid);
 }
 
-export async function waitForState(page, label, timeout = 60_000) {
-  await page.locator(`${STATUS}[aria-label*="${label}"], ${STATUS} [aria-label*="${label}"]`).first().waitFor({ timeout });
+/** Wait until the status bar item says `label`. */
+export async function waitForState(vs, label, timeout = STARTED_MS_MAX) {
+  const item = vs.page.locator(`${STATUS} [aria-label*="${label}"]`).first();
+  try {
+    await item.waitFor({ timeout });
+  } catch {
+    const shown = await vs.page.locator(`${STATUS} a`).getAttribute("aria-label");
+    await screenshot(vs.page, "problem");
+    throw new Error(`waited for "${label}", the status bar says "${shown}"\n${vs.log()}`);
+  }
 }
 
 /** Put the cursor at the end of the document. */

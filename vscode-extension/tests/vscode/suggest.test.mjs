@@ -30,7 +30,7 @@ test("a faster version is found, shown with its evidence, applied and saved", as
   const vs = await startVsCode({ files: { "slow.py": SLOW, "test_slow.py": TESTS } });
   try {
     await vs.open("slow.py");
-    await waitForState(vs.page, "is ready");
+    await waitForState(vs, "is ready");
     await toEnd(vs.page);
     await vs.page.keyboard.press("ArrowUp");
     await runCommand(vs.page, "assist: Find a Faster Version of This Function");

@@ -26,7 +26,7 @@ test("an untrusted workspace completes and refuses to run code", async () => {
       fs.chmodSync(path.join(vs.workspace, program), 0o755);
     }
     await vs.open("sample.py");
-    await waitForState(vs.page, "is ready", GHOST_MS_MAX);
+    await waitForState(vs, "is ready", GHOST_MS_MAX);
     await toEnd(vs.page);
     await vs.page.keyboard.type("def read_text(pa", { delay: 30 });
     await vs.page.locator(GHOST).first().waitFor({ timeout: GHOST_MS_MAX });
