@@ -5,7 +5,7 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help build model demo test test-deep test-editors lint clean
+.PHONY: help build model demo extension test test-deep test-editors lint clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -26,8 +26,15 @@ test: model
 test-deep: model
 	@$(PYTEST) -m deep
 
-# real editors: installs them where they are missing
-test-editors: model
+# the VS Code extension as vscode-extension/assist.vsix
+extension:
+	@.ci/extension
+
+# real editors: installs them where they are missing, says what it cannot install
+test-editors: model extension
+	@vscode-extension/tests/setup.sh >/dev/null
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[editors]"
+	@cd vscode-extension && npm test
 	@$(PYTEST) -m editors
 
 lint: build

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.snippets import fenced_blocks
 
 EMACS = shutil.which("emacs")
@@ -62,8 +63,18 @@ def check(tmp_path: Path, source: str) -> dict[str, Any]:
         "ASSIST_TEST_OUTPUT": str(output),
     }
     done = subprocess.run(
-        [EMACS, "--batch", "-l", "package", "-f", "package-initialize", "-l", str(configuration)]
-        + ["-l", str(script)],
+        [
+            EMACS,
+            "--batch",
+            "-l",
+            "package",
+            "-f",
+            "package-initialize",
+            "-l",
+            str(configuration),
+            "-l",
+            str(script),
+        ],
         env=environment,
         capture_output=True,
         text=True,

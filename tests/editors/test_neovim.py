@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from support.snippets import fenced_blocks
 
 NVIM = shutil.which("nvim", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
@@ -84,9 +85,7 @@ def check(tmp_path: Path, source: str) -> dict[str, Any]:
         "ASSIST_TEST_OUTPUT": str(output),
         "XDG_STATE_HOME": str(tmp_path / "state"),
         "XDG_CONFIG_HOME": str(tmp_path / "config"),
-        "XDG_DATA_HOME": os.environ.get(
-            "XDG_DATA_HOME", str(Path.home() / ".local" / "share")
-        ),
+        "XDG_DATA_HOME": os.environ.get("XDG_DATA_HOME", str(Path.home() / ".local" / "share")),
     }
     done = subprocess.run(
         [NVIM, "--headless", "-u", str(configuration), "-l", str(script)],
