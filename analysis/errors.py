@@ -13,3 +13,11 @@ class SandboxUnavailable(AnalysisError):
 
 class Cancelled(AnalysisError):
     """The caller asked to stop; nothing is left running."""
+
+
+class GitError(AnalysisError):
+    """git cannot answer; the message says what to do instead."""
+
+
+class TargetError(AnalysisError):
+    """A file or function that was named does not exist or cannot be read."""

@@ -20,6 +20,7 @@ PARTS = (
     "worker_values",
     "worker_probe",
     "worker_observe",
+    "worker_namespaces",
     "worker_record",
     "worker_main",
 )

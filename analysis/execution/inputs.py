@@ -20,6 +20,7 @@ from assist.analysis.execution.kinds import Kinds, edge_texts
 EXAMPLES_MAX = 40
 COMBINATIONS_MAX = 140
 SIGNATURES_MAX = 12
+UNSEEN_ITEM = "_"  # what an empty container holds
 NAME_PRIORS = (
     (r"(n|k|m|i|j|count|size|num|number|limit|index|length|depth|width|height|start|stop|end|step|total|year|day|\w+_(count|size|id|index|len))", ("int",)),
     (r"(s|s1|s2|text|word|string|name|line|path|key|sep|prefix|suffix|pattern|char|ch|txt|str_|sentence|message|title|haystack|needle|\w*_(name|text|str|string))", ("str",)),
@@ -85,14 +86,25 @@ def signatures(function: Function, kinds: Kinds, observed: tuple[str, ...]) -> l
     """Signatures worth trying, the likeliest first: observed, annotated, then guessed from names and use."""
     parameters = function.parameters
     if observed:
-        seen = [Signature(tuple(split_kinds(shape))) for shape in observed]
-        return [each for each in seen if len(each.kinds) == len(parameters)][:SIGNATURES_MAX]
+        seen = [
+            split_kinds(shape.replace(UNSEEN_ITEM, "int"))
+            for shape in sorted(observed, key=_emptiness)
+        ]
+        return [
+            Signature(tuple(each))
+            for each in seen
+            if len(each) == len(parameters) and all(kind and kinds.can_make(kind) for kind in each)
+        ][:SIGNATURES_MAX]
     required = len(parameters) - len(function.node.args.defaults)
     choices: list[list[str | None]] = []
     for position, parameter in enumerate(parameters):
         ranked: list[str | None] = list(_ranked(function, parameter, kinds, position, required))
         choices.append(ranked)
     return [Signature(each) for each in _by_rank(choices, COMBINATIONS_MAX)]
+
+
+def _emptiness(shape: str) -> int:
+    return shape.count(UNSEEN_ITEM)
 
 
 def _ranked(

@@ -239,8 +239,28 @@ class Kinds:
             return holder
         return self._construction(holder, generator, 8, 50, 0) or f"{holder}()"
 
+    def can_construct(self, function: Function) -> bool:
+        """Whether an object for this method can be made without a recorded call and without guessing."""
+        if "classmethod" in function.decorators:
+            return True
+        holder = function.qualname.rsplit(".", 1)[0]
+        return bool(self._construction(holder, random.Random(0), 4, 8, 0, guess=False))
+
+    def can_make(self, kind: str) -> bool:
+        """Whether values of this kind can be written as an expression."""
+        name, inner = parse_kind(kind)
+        if name == "Literal" or name in SIMPLE or name in self._classes:
+            return True
+        return name in BARE and all(each == "..." or self.can_make(each) for each in inner)
+
     def _construction(
-        self, name: str, generator: random.Random, size: int, spread: int, depth: int
+        self,
+        name: str,
+        generator: random.Random,
+        size: int,
+        spread: int,
+        depth: int,
+        guess: bool = True,
     ) -> str:
         node = self._classes.get(name.split(".")[-1])
         if node is None or depth > DEPTH_MAX:
@@ -275,7 +295,7 @@ class Kinds:
         parts = []
         for field, annotation in fields:
             kinds = self.of_annotation(annotation, depth + 1)
-            if not kinds and annotation is not None:
+            if not kinds and (annotation is not None or not guess):
                 return ""
             kind = kinds[0] if kinds else "int"
             parts.append(f"{field}={self.text(kind, generator, size, spread, depth + 1)}")

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from assist.analysis.execution.growth import growth_label
-from assist.analysis.execution.sandbox import Plan, Sandbox
+from assist.analysis.execution.profiles import Plan, candidate_start
+from assist.analysis.execution.sandbox import Sandbox
 from assist.analysis.execution.session import MEMORY_BYTES_MAX, Specification, Version
 from assist.analysis.execution.types import Speedup
 
@@ -354,7 +355,7 @@ class _Timer:
             "cpu_seconds_max": TIMING_CPU_SECONDS_MAX,
             "memory_bytes_max": MEMORY_BYTES_MAX,
         }
-        self._sandbox = Sandbox(plan, "timing", command=command, cancelled=cancelled)
+        self._sandbox = Sandbox(candidate_start(plan, "timing", 0, command), cancelled)
         self._seen = 0.0
         self._hidden = 0.0
         self._worked = 0.0

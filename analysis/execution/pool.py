@@ -103,6 +103,8 @@ def _is_root(each: Input, outcome: Outcome) -> bool:
 def _generated(
     function: Function, kinds: Kinds, observed: tuple[str, ...], observe: Observe, seed: int
 ) -> Iterable[Input]:
+    if observed and function.receiver and not kinds.can_construct(function):
+        return  # recorded objects are worth more than guessed ones
     candidates = signatures(function, kinds, observed)
 
     def accepts(texts: list[str]) -> list[bool]:

@@ -11,8 +11,9 @@ from types import TracebackType
 from typing import Any
 
 from assist.analysis.execution.compare import Outcome
-from assist.analysis.execution.sandbox import Plan, Sandbox
-from assist.analysis.execution.types import Subject
+from assist.analysis.execution.profiles import Plan, candidate_start
+from assist.analysis.execution.sandbox import Sandbox
+from assist.analysis.execution.types import RecordedCalls, Subject
 
 INPUT_SECONDS_MAX = 0.5
 SILENCE_SECONDS_MAX = 6.0
@@ -40,7 +41,11 @@ class Version:
 
 
 def version_of(
-    subject: Subject, workspace: Path, watched: tuple[str, ...], receiver: bool
+    subject: Subject,
+    workspace: Path,
+    watched: tuple[str, ...],
+    receiver: bool,
+    recorded: RecordedCalls | None = None,
 ) -> Version:
     """Name the module as its importers do and find the folders that imports start from."""
     path = subject.path.absolute()
@@ -53,6 +58,10 @@ def version_of(
     if parts and parts[0] in sys.stdlib_module_names | {"assist_worker", "__main__"}:
         name = "assist_" + "_".join(parts)
     roots = dict.fromkeys([str(root), str(workspace), str(workspace / "src")])
+    if recorded is not None and str(path.resolve()) in recorded.module_names:
+        name = recorded.module_names[str(path.resolve())]
+        inside = (each for each in recorded.sys_path if Path(each).is_relative_to(workspace))
+        roots = dict.fromkeys([*inside, *roots])
     module = {
         "name": name,
         "path": str(path),
@@ -223,7 +232,7 @@ class Session:
     def _zygote(self, hash_seed: int) -> Sandbox:
         if hash_seed not in self._zygotes:
             self._zygotes[hash_seed] = Sandbox(
-                self.plan, "zygote", hash_seed=hash_seed, cancelled=self._cancelled
+                candidate_start(self.plan, "zygote", hash_seed), self._cancelled
             )
         return self._zygotes[hash_seed]
 

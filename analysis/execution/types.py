@@ -133,7 +133,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class RecordedCall:
-    """One call seen in the user's tests; ``pickle`` is opaque here and opened only inside the sandbox."""
+    """One call seen in the user's tests; ``pickle`` (base64) is opaque here and opened only inside the sandbox."""
 
     pickle: bytes
     shape: str
@@ -149,9 +149,10 @@ class Profile:
 
 @dataclass(frozen=True)
 class RecordedCalls:
-    """Calls and times of one run of the user's tests, by ``(path, qualname)``.
+    """Calls and times of one run of the user's tests, by ``(resolved path, qualname)``.
 
-    ``reason`` says why nothing was recorded, ``""`` if something was; ``failed`` counts the
+    ``module_names`` and ``sys_path`` say under which name the tests imported each file and
+    from where; the pickles refer to them. ``reason`` says why nothing was recorded, ``""`` if something was; ``failed`` counts the
     tests that failed before any change.
     """
 
@@ -159,10 +160,12 @@ class RecordedCalls:
     profiles: dict[tuple[str, str], Profile] = field(default_factory=dict)
     tests_passed: int = 0
     tests_failed: int = 0
+    module_names: dict[str, str] = field(default_factory=dict)
+    sys_path: tuple[str, ...] = ()
     reason: str = ""
 
     def of(self, subject: Subject) -> tuple[RecordedCall, ...]:
-        return self.calls.get((str(subject.path), subject.qualname), ())
+        return self.calls.get((str(subject.path.resolve()), subject.qualname), ())
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from assist.analysis.execution.functions import (
 from assist.analysis.execution.kinds import Kinds
 from assist.analysis.execution.measure import measure
 from assist.analysis.execution.pool import Pool, collect, keep, timed_classes
-from assist.analysis.execution.sandbox import make_plan
+from assist.analysis.execution.profiles import make_plan
 from assist.analysis.execution.session import (
     LoadFailure,
     Session,
@@ -118,8 +118,8 @@ def verify(
             before=before,
             after=after,
             options=options,
-            old=version_of(before, options.workspace, watched, read.function.receiver),
-            new=version_of(after, options.workspace, watched, read.function.receiver),
+            old=version_of(before, options.workspace, watched, read.function.receiver, recorded),
+            new=version_of(after, options.workspace, watched, read.function.receiver, recorded),
             function=read.function,
             kinds=Kinds(read.trees[0]),
             session=session,

@@ -69,7 +69,8 @@ CANDIDATE_DENIED = {
 EXEC = {"execve": (59, 221), "execveat": (322, 281)}
 FORK = {"fork": (57, None), "vfork": (58, None)}
 CLONE, KILL, TGKILL, PRCTL = (56, 220), (62, 129), (234, 131), (157, 167)
-IOCTL, PRLIMIT, SOCKETPAIR = (16, 29), (302, 261), (53, 199)
+IOCTL, PRLIMIT = (16, 29), (302, 261)
+SOCKETS = ("socket", "socketpair", "connect", "accept", "bind", "listen", "accept4")
 UNKNOWN_HERE = {"clone3": 435, "openat2": 437, "fchmodat2": 452}  # callers fall back
 TERMINAL_INJECTION = (0x5412, 0x541C)
 CLONE_NEW_ANYTHING, CLONE_THREAD = 0x7E020000, 0x10000
@@ -88,8 +89,8 @@ class LockdownError(OSError):
 def lock_down_process(config: dict[str, Any]) -> list[str]:
     """Limits, capabilities, Landlock and seccomp, in this order; gives the names of the layers.
 
-    ``config``: ``readable`` and ``listable`` and ``writable`` paths, ``exec`` and ``fork``
-    permissions, ``landlock`` and ``seccomp`` (False only where the user allowed reduced
+    ``config``: ``readable``, ``listable`` and ``writable`` paths, permissions ``exec``,
+    ``fork`` and ``sockets``, ``landlock`` and ``seccomp`` (False only where the user allowed reduced
     isolation), ``limits``, ``uid`` (to become, or None).
     """
     layers = ["rlimits"]
@@ -104,10 +105,10 @@ def lock_down_process(config: dict[str, Any]) -> list[str]:
     layers.append("no_new_privs")
     if config["landlock"]:
         execute = LANDLOCK_EXECUTE if config["exec"] else 0
-        restrict_files(config["readable"], config["listable"], config["writable"], execute)
+        restrict_files(config, execute)
         layers.append("landlock")
     if config["seccomp"]:
-        install_filter(zygote_filter(fork=config["fork"], execute=config["exec"]))
+        install_filter(zygote_filter(config["fork"], config["exec"], config["sockets"]))
         layers.append("seccomp")
     return layers
 
@@ -169,9 +170,7 @@ def landlock_abi() -> int:
     return max(int(version), 0)
 
 
-def restrict_files(
-    readable: list[str], listable: list[str], writable: list[str], execute: int
-) -> None:
+def restrict_files(config: dict[str, Any], execute: int) -> None:
     """Only these trees, for this process and all it starts; a path that does not exist is left out."""
     abi = landlock_abi()
     if abi < 1:
@@ -180,14 +179,20 @@ def restrict_files(
     files |= (
         (1 << 13 if abi >= 2 else 0) | (1 << 14 if abi >= 3 else 0) | (1 << 15 if abi >= 5 else 0)
     )
-    network, scopes = (3 if abi >= 4 else 0), (3 if abi >= 6 else 0)
+    network = 3 if abi >= 4 and not config["sockets"] else 0
+    scopes = 3 if abi >= 6 else 0
     size = 24 if abi >= 6 else 16 if abi >= 4 else 8
     attributes = ctypes.create_string_buffer(struct.pack("QQQ", files, network, scopes))
     ruleset = _syscall("landlock_create_ruleset", (444, 444), attributes, size, 0)
     devices = ["/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"]
-    rules = [(path, (LANDLOCK_READ | LANDLOCK_LIST | execute)) for path in readable + devices]
-    rules += [(path, LANDLOCK_LIST) for path in listable]
-    rules += [(path, (files & ~LANDLOCK_NEVER & ~LANDLOCK_EXECUTE) | execute) for path in writable]
+    rules = [
+        (path, (LANDLOCK_READ | LANDLOCK_LIST | execute)) for path in config["readable"] + devices
+    ]
+    rules += [(path, LANDLOCK_LIST) for path in config["listable"]]
+    rules += [
+        (path, (files & ~LANDLOCK_NEVER & ~LANDLOCK_EXECUTE) | execute)
+        for path in config["writable"]
+    ]
     rules.append(("/dev/null", LANDLOCK_READ | LANDLOCK_WRITE))
     for path, rights in rules:
         _allow_path(ruleset, path, rights & files)
@@ -266,13 +271,12 @@ class FilterProgram:
         self.emit(self.RETURN, self.ALLOW)
 
 
-def zygote_filter(fork: bool, execute: bool) -> FilterProgram:
-    """What no process of ours may do; ``fork`` and ``execute`` as the profile allows."""
+def zygote_filter(fork: bool, execute: bool, sockets: bool) -> FilterProgram:
+    """What no process of ours may do; sockets only in a network namespace that leads nowhere."""
     program = FilterProgram()
-    for numbers in list(ALWAYS_DENIED.values()) + list(IDENTITY_DENIED.values()):
-        if execute and numbers == SOCKETPAIR:
-            continue  # asyncio's self-pipe in the user's own tests
-        program.deny(numbers)
+    for name, numbers in {**ALWAYS_DENIED, **IDENTITY_DENIED}.items():
+        if not (sockets and name in SOCKETS):
+            program.deny(numbers)
     for number in UNKNOWN_HERE.values():
         program.deny(number, ENOSYS)
     if not execute:

@@ -10,9 +10,11 @@ import importlib
 import json
 import os
 import select
+import shutil
 import signal
 import struct
 import sys
+import time
 import traceback
 from typing import Any
 
@@ -22,6 +24,7 @@ from assist.analysis.execution.worker_lockdown import (
     lock_down_candidate,
     lock_down_process,
 )
+from assist.analysis.execution.worker_namespaces import enter_namespaces, private_folders, used_up
 from assist.analysis.execution.worker_observe import (
     Drained,
     Observer,
@@ -29,8 +32,10 @@ from assist.analysis.execution.worker_observe import (
     _one_line,
 )
 from assist.analysis.execution.worker_probe import possible_mutants
+from assist.analysis.execution.worker_record import run_tests
 
 FRAME_BYTES_MAX = 64 << 20
+WATCH_SECONDS = 0.3
 NOWHERE = open(os.devnull, "w")  # noqa: SIM115 - what the timed function prints
 
 
@@ -87,14 +92,18 @@ def main() -> None:
         each for each in sys.path if each != os.path.dirname(os.path.abspath(sys.argv[0]))
     ]
     try:
+        if config["mode"] == "record":
+            prepare_record(config, channel)
         layers = lock_down_process(config)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, shutil.Error) as error:
         channel.control(refused=str(error))
         os._exit(125)
     start_site(config)
     channel.control(ready=True, layers=layers, version=list(sys.version_info[:3]), pid=os.getpid())
     if config["mode"] == "timing":
         time_calls(channel, config, capture)
+    elif config["mode"] == "record":
+        supervise_tests(channel, config)
     else:
         serve(channel, capture)
     os._exit(0)
@@ -140,30 +149,29 @@ def serve(channel: Channel, capture: int) -> None:
         os.close(reader)
 
 
-def relay(channel: Channel, reader: int, pid: int, silence_seconds_max: float) -> None:
-    """Pass the frames of a child on until it ends; end it when it says nothing for too long."""
+def relay(
+    channel: Channel, reader: int, pid: int, silence_seconds_max: float, check: Any = None
+) -> None:
+    """Pass the frames of a child on until it ends; end it when it says nothing for too long.
+
+    ``check()`` names a reason to end it earlier, or gives an empty text.
+    """
     buffer = bytearray()
-    how = "ended"
-    while True:
-        ready, _, _ = select.select([reader], [], [], silence_seconds_max)
-        if not ready:
+    how = ""
+    heard = time.monotonic()
+    while not how:
+        ready, _, _ = select.select(
+            [reader], [], [], WATCH_SECONDS if check else silence_seconds_max
+        )
+        if check and check():
+            how = check()
+        elif ready:
+            heard = time.monotonic()
+            data = os.read(reader, 1 << 18)
+            buffer += data
+            how = pass_frames(channel, buffer) if data else "ended"
+        elif time.monotonic() - heard >= silence_seconds_max:
             how = "silent"
-            break
-        data = os.read(reader, 1 << 18)
-        if not data:
-            break
-        buffer += data
-        while len(buffer) >= 4:
-            length = struct.unpack(">I", buffer[:4])[0]
-            if not 0 < length <= FRAME_BYTES_MAX:
-                how = "garbled"
-                break
-            if len(buffer) < 4 + length:
-                break
-            channel.send(b"D", bytes(buffer[5 : 4 + length]))
-            del buffer[: 4 + length]
-        if how == "garbled":
-            break
     try:
         os.kill(pid, signal.SIGKILL)
     except OSError:
@@ -171,6 +179,19 @@ def relay(channel: Channel, reader: int, pid: int, silence_seconds_max: float) -
     _, status = os.waitpid(pid, 0)
     killed_by = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     channel.control(end=how, signal=killed_by if how == "ended" else 0)
+
+
+def pass_frames(channel: Channel, buffer: bytearray) -> str:
+    """Send the whole frames of ``buffer`` on; says ``garbled`` if they are none."""
+    while len(buffer) >= 4:
+        length = struct.unpack(">I", buffer[:4])[0]
+        if not 0 < length <= FRAME_BYTES_MAX:
+            return "garbled"
+        if len(buffer) < 4 + length:
+            break
+        channel.send(b"D", bytes(buffer[5 : 4 + length]))
+        del buffer[: 4 + length]
+    return ""
 
 
 def run_locked(channel: Channel, command: dict[str, Any], capture: int) -> None:
@@ -228,6 +249,42 @@ def _load_failure(error: BaseException, path: str) -> str:
     if isinstance(error, SyntaxError) and error.filename == path:
         line = error.lineno or 0
     return f"{_one_line(error)} (line {line})" if line else _one_line(error)
+
+
+# ------------------------------------------------------------------ recording
+
+
+def prepare_record(config: dict[str, Any], channel: Channel) -> None:
+    """Namespaces and private folders; bubblewrap has made the namespaces where it is used."""
+    if config["own_namespaces"]:
+        enter_namespaces()
+        die_with_parent()
+    private_folders(config)
+    channel.control(copied=True)
+
+
+def supervise_tests(channel: Channel, config: dict[str, Any]) -> None:
+    """This process ends last, and with it everything the tests have started."""
+    os.environ.update(
+        HOME=os.path.join(config["scratch"], "home"), TMPDIR=os.path.join(config["scratch"], "tmp")
+    )
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reader)
+        os.close(channel.source)
+        os.close(channel.sink)
+        os.dup2(os.open(os.devnull, os.O_RDWR), 1)
+        os.dup2(1, 2)
+        os.setpgid(0, 0)
+        try:
+            run_tests(config, Channel(-1, writer))
+        except BaseException as error:
+            Channel(-1, writer).send(b"D", json.dumps({"problem": _one_line(error)}).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    relay(channel, reader, pid, config["silence_seconds_max"], lambda: used_up(config))
 
 
 # ------------------------------------------------------------------ timing

@@ -123,6 +123,7 @@ class Observer:
         self.capture = capture
         self.events: list[Any] = []
         self.seconds = 0.0
+        self.replaced: dict[str, Any] = {}
         self.listening = False
         sys.addaudithook(self._hear)
         signal.signal(signal.SIGPROF, _stop)
@@ -146,7 +147,14 @@ class Observer:
         self.events.append([event, str(arguments[0])[:120] if arguments else ""])
 
     def build(self, specification: dict[str, Any], log: list[Any]) -> Any:
-        return build_input(specification, vars(self.module), log, self.receiver)
+        """A new input; module data that an earlier recorded call brought along is put back first."""
+        namespace = vars(self.module)
+        for name, value in self.replaced.items():
+            namespace[name] = value
+        before = dict(namespace)
+        call = build_input(specification, namespace, log, self.receiver)
+        self.replaced = {n: before[n] for n in before if namespace.get(n) is not before[n]}
+        return call
 
     def observe(self, specification: dict[str, Any]) -> dict[str, Any]:
         """One outcome as plain data; see ``compare.py`` for what each field means."""

@@ -70,7 +70,8 @@ def build_input(
 ) -> Any:
     """``[args, kwargs]`` of one call, all of it new objects; raises what the specification raises."""
     if "pickle" in specification:
-        args, kwargs = pickle.loads(base64.b64decode(specification["pickle"]))
+        args, kwargs, touched = pickle.loads(base64.b64decode(specification["pickle"]))
+        namespace.update(touched)
         return [list(args), dict(kwargs)]
     if "expression" in specification:
         scope = dict(namespace)
@@ -263,10 +264,14 @@ def _tuple(original: Any, items: list[Any]) -> Any:
 
 
 def _slots(call: Any, receiver: bool) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Paths and values, shallow first; of a method's receiver nothing is touched."""
+    """Paths and values, shallow first; of a method's receiver only its attributes."""
     waiting: list[tuple[tuple[Any, ...], Any]] = []
     for index, value in enumerate(call[0]):
-        if not (receiver and index == 0):
+        if receiver and index == 0:
+            own = getattr(value, "__dict__", None)
+            if isinstance(own, dict) and not isinstance(value, type):
+                waiting += [((0, 0, Attribute(name)), each) for name, each in own.items()]
+        else:
             waiting.append(((0, index), value))
     waiting += [((1, key), value) for key, value in call[1].items()]
     while waiting:
@@ -280,10 +285,17 @@ def _slots(call: Any, receiver: bool) -> Iterator[tuple[tuple[Any, ...], Any]]:
             waiting += [((*path, key), each) for key, each in list(value.items())[:12]]
 
 
+class Attribute(str):
+    """A step of a path that is an attribute and not a key."""
+
+
 def _replaced(call: Any, path: tuple[Any, ...], value: Any) -> Any:
     if not path:
         return value
     head, rest = path[0], path[1:]
+    if isinstance(head, Attribute):
+        object.__setattr__(call, head, _replaced(getattr(call, head), rest, value))
+        return call
     inner = _replaced(call[head], rest, value)
     if isinstance(call, tuple):
         return _tuple(call, [*call[:head], inner, *call[head + 1 :]])
