@@ -40,28 +40,31 @@ class ParkedDocuments:
     def __init__(self, bytes_max: int = MEMORY_BYTES_MAX) -> None:
         self.bytes_max = bytes_max
         self.evicted = 0
+        self.bytes = 0
         self._documents: OrderedDict[str, Parked] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._documents)
 
-    @property
-    def bytes(self) -> int:
-        return sum(parked.bytes for parked in self._documents.values())
-
     def put(self, document: str, parked: Parked) -> list[tuple[str, Parked]]:
         """Park a document; returns those that had to go for it, possibly itself."""
+        self.take(document)
         self._documents[document] = parked
-        self._documents.move_to_end(document)
+        self.bytes += parked.bytes
         gone = []
         while self._documents and self.bytes > self.bytes_max:
-            gone.append(self._documents.popitem(last=False))
+            name, oldest = self._documents.popitem(last=False)
+            self.bytes -= oldest.bytes
+            gone.append((name, oldest))
         self.evicted += len(gone)
         return gone
 
     def take(self, document: str) -> Parked | None:
         """Remove and return a document."""
-        return self._documents.pop(document, None)
+        parked = self._documents.pop(document, None)
+        if parked is not None:
+            self.bytes -= parked.bytes
+        return parked
 
     def unstored(self) -> str | None:
         """A document whose bytes are not on disk yet."""

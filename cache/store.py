@@ -16,7 +16,7 @@ from typing import TypeVar
 import sqlite_utils
 
 from assist.cache.parked import State
-from assist.cache.paths import FILE_MODE, private_directory, write_private
+from assist.cache.paths import FILE_MODE, cache_directory, private_directory, write_private
 
 Result = TypeVar("Result")
 
@@ -24,6 +24,7 @@ Result = TypeVar("Result")
 MAGIC = b"assist state 1\n\0"
 HEADER = struct.Struct(f"<{len(MAGIC)}sQ32s")
 SUFFIX = ".state"
+DIRECTORY_NAME = "kv"
 INDEX_NAME = "index.db"
 TABLE = "states"
 COUNTS = "counts"
@@ -45,6 +46,11 @@ class StoreStats:
     damaged: int = 0
     evicted: int = 0
     refused: int = 0
+
+
+def open_store(bytes_max: int = BYTES_MAX) -> StateStore:
+    """The store of this user."""
+    return StateStore(cache_directory() / DIRECTORY_NAME, bytes_max)
 
 
 class StateStore:

@@ -13,6 +13,7 @@ from assist.server.lazy import LazyGroup
 # name -> module under assist.server.commands that defines `command`
 COMMANDS: dict[str, str] = {
     "bench": "bench",
+    "cache": "cache",
     "complete": "complete",
     "doctor": "doctor",
     "models": "models",
