@@ -125,7 +125,7 @@ def complete(
     opened = session.open_document(document)
     prompt = _prompt(session, opened, offset, options)
     prompted = time.perf_counter()
-    prefill = session.kv.prefill(prompt.tokens, abort=abort)
+    prefill = session.kv.prefill(prompt.tokens, document=document.uri, abort=abort)
     prefilled = time.perf_counter()
     decoded = decode(
         session.kv,

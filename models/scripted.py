@@ -5,29 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from assist.cache.parked import State
 from assist.models.model import LIVE, SEQUENCES_MAX, Abort, Aborted, Logits, Row
-from assist.models.vocabulary import FimIds, Vocabulary
+from assist.models.vocabulary import Vocabulary
 
-MARKERS = ("<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<end>")
-BYTES = 256
-EVALUATIONS_MAX = 1000
-SCRIPTED_LOGIT = 20.0
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One evaluated batch: what was appended where, and the whole sequence after it."""
-
-    sequence: int
-    position: int
-    tokens: tuple[int, ...]
-    context: tuple[int, ...]
+BYTE_TOKENS = 256
+END_PIECE = b"<end>"
+FAVOURITE_LOGIT = 20.0
+EVALUATED_MAX = 10_000
 
 
 @dataclass
@@ -44,35 +34,48 @@ class Cell:
 
 
 class ScriptedModel:
-    """Implements :class:`assist.models.model.Model` over single bytes and four markers.
+    """Implements :class:`assist.models.model.Model` from a script.
 
-    Without ``script`` the logits are a digest of every visible token and its key's rotation, so
-    that a wrong reuse shows in the next answer. With ``script`` the model continues it: after a
-    context that ends with the first n tokens of the script follows the next one, then the end.
-    Breaking a rule of the native memory raises :class:`RuntimeError`.
+    ``script`` maps the end of a prompt to the answers that follow it, favourite first; without
+    one the logits are a digest of every visible token and its key's rotation, so that a wrong
+    reuse shows in the next answer. The vocabulary has every byte, ``pieces`` (longest match
+    wins), ``markers`` and an end token, which follows an answer; with ``reads_markers`` marker
+    text in user text becomes a marker, as with files that declare their markers badly.
+    ``evaluated`` records the last calls as (position, tokens). Breaking a rule of the native
+    memory raises :class:`RuntimeError`.
     """
 
     def __init__(
         self,
-        script: str = "",
+        script: Mapping[str, str | Sequence[str]] | None = None,
         *,
-        context_tokens_max: int = 4096,
-        batch_tokens_max: int = 256,
+        pieces: Sequence[str] = (),
+        markers: Sequence[str] = (),
+        reads_markers: bool = False,
+        context_tokens: int = 4096,
+        batch_tokens: int = 64,
         can_shift: bool = True,
     ) -> None:
+        texts = [bytes([byte]) for byte in range(BYTE_TOKENS)] + [p.encode() for p in pieces]
+        text_tokens = len(texts)
+        texts += [marker.encode() for marker in markers] + [END_PIECE]
+        self.end = len(texts) - 1
+        special = frozenset(range(text_tokens, len(texts)))
+        self.vocabulary = Vocabulary(tuple(texts), special, frozenset({self.end}))
         self.name = "scripted"
         self.file = ""
-        self.fingerprint = f"scripted-{context_tokens_max}"
-        self.context_tokens_max = context_tokens_max
-        self.batch_tokens_max = batch_tokens_max
+        self.fingerprint = f"scripted {context_tokens} {len(texts)}"
+        self.context_tokens_max = context_tokens
+        self.batch_tokens_max = batch_tokens
         self.can_shift = can_shift
-        pieces = [bytes([byte]) for byte in range(BYTES)] + [m.encode() for m in MARKERS]
-        special = frozenset(range(BYTES, BYTES + len(MARKERS)))
-        fim = FimIds(prefix=BYTES, suffix=BYTES + 1, middle=BYTES + 2)
-        self.end = BYTES + 3
-        self.vocabulary = Vocabulary(tuple(pieces), special, frozenset({self.end}), fim)
-        self.script = tuple(self.tokenize(script))
-        self.evaluations: deque[Evaluation] = deque(maxlen=EVALUATIONS_MAX)
+        self.evaluated: deque[tuple[int, tuple[int, ...]]] = deque(maxlen=EVALUATED_MAX)
+        readable = texts[: -1 if reads_markers else text_tokens]
+        self._ids = {piece: token for token, piece in enumerate(readable)}
+        self._piece_bytes_max = max(map(len, readable))
+        self._script = [
+            (key.encode(), [a.encode() for a in _listed(answers)])
+            for key, answers in (script or {}).items()
+        ]
         # position -> cell, of every sequence; sequences may share a cell
         self._sequences: list[dict[int, Cell]] = [{} for _ in range(SEQUENCES_MAX)]
         self._shifted: list[Cell] = []
@@ -88,7 +91,13 @@ class ScriptedModel:
         return None
 
     def tokenize(self, text: str) -> list[int]:
-        return list(text.encode("utf-8", "surrogatepass"))
+        data = text.encode("utf-8", "surrogatepass")
+        tokens: list[int] = []
+        at = 0
+        while at < len(data):
+            tokens.append(self._longest(data[at : at + self._piece_bytes_max]))
+            at += len(self.vocabulary.pieces[tokens[-1]])
+        return tokens
 
     def evaluate(
         self,
@@ -113,7 +122,7 @@ class ScriptedModel:
             if abort is not None and abort():
                 self.memory_remove(sequence, position + start, -1)
                 raise Aborted
-        self._record(sequence, position, tokens)
+        self.evaluated.append((position, tuple(tokens)))
         return self._stacked(rows)
 
     def evaluate_rows(self, rows: Sequence[Row], *, abort: Abort | None = None) -> Logits:
@@ -123,7 +132,7 @@ class ScriptedModel:
         for row in rows:
             self._check_room(row.sequence, row.position, 1)
             self._append(row.sequence, row.position, row.token)
-            self._record(row.sequence, row.position, [row.token])
+            self.evaluated.append((row.position, (row.token,)))
         return self._stacked([self._logits(row.sequence) for row in rows])
 
     def memory_remove(self, sequence: int, start: int, end: int) -> None:
@@ -203,23 +212,44 @@ class ScriptedModel:
                     cell.rotation = position
             self._shifted = []
 
+    def text_of(self, sequence: int = LIVE) -> str:
+        """What a sequence holds, with markers written out."""
+        data = b"".join(self.vocabulary.pieces[token] for token, *_ in self.origins(sequence))
+        return data.decode("utf-8", "replace")
+
+    def _longest(self, data: bytes) -> int:
+        for length in range(min(self._piece_bytes_max, len(data)), 0, -1):
+            token = self._ids.get(data[:length])
+            if token is not None:
+                return token
+        raise AssertionError("every byte is a token")
+
     def _logits(self, sequence: int) -> Logits:
         context = self.origins(sequence)
-        if self.script:
-            row = np.zeros(self.vocabulary.size, np.float32)
-            row[self._next([token for token, *_ in context])] = SCRIPTED_LOGIT
-            return row
-        return digest_logits([(token, rotation) for token, _, rotation, _ in context])
+        if not self._script:
+            rotations = [(token, rotation) for token, _, rotation, _ in context]
+            return digest_logits(rotations, self.vocabulary.size)
+        pieces, special = self.vocabulary.pieces, self.vocabulary.special
+        data = b"".join(pieces[token] for token, *_ in context if token not in special)
+        row = np.zeros(self.vocabulary.size, np.float32)
+        row[self.end] = 1.0
+        for rank, rest in enumerate(self._continuations(data)):
+            token = self._longest(rest) if rest else self.end
+            row[token] = max(row[token], FAVOURITE_LOGIT - rank)
+        return row
 
-    def _next(self, context: list[int]) -> int:
-        for done in range(len(self.script), 0, -1):
-            if tuple(context[-done:]) == self.script[:done]:
-                return self.script[done] if done < len(self.script) else self.end
-        return self.script[0]
-
-    def _record(self, sequence: int, position: int, tokens: Sequence[int]) -> None:
-        context = tuple(token for token, *_ in self.origins(sequence))
-        self.evaluations.append(Evaluation(sequence, position, tuple(tokens), context))
+    def _continuations(self, data: bytes) -> list[bytes]:
+        """What may follow ``data``: of the script's texts that overlap its end most."""
+        best, found = 0, list[bytes]()
+        for key, answers in self._script:
+            for answer in answers:
+                text = key + answer
+                size = next((n for n in range(len(text), 0, -1) if data.endswith(text[:n])), 0)
+                if size > best:
+                    best, found = size, []
+                if size and size == best:
+                    found.append(text[size:])
+        return found
 
     def _cells(self, sequence: int) -> dict[int, Cell]:
         if not 0 <= sequence < SEQUENCES_MAX:
@@ -239,11 +269,15 @@ def origin_after(before: Cell | None, token: int, position: int) -> bytes:
     return digest.digest()
 
 
-def digest_logits(context: Sequence[tuple[int, int]]) -> Logits:
-    """Logits of a context of (token, rotation of its key), shape (vocabulary,)."""
+def digest_logits(context: Sequence[tuple[int, int]], size: int = BYTE_TOKENS + 1) -> Logits:
+    """Logits of a context of (token, rotation of its key), shape (size,)."""
     digest = hashlib.blake2b(np.asarray(context, np.int64).tobytes(), digest_size=8)
     generator = np.random.default_rng(int.from_bytes(digest.digest(), "big"))
-    return generator.standard_normal(BYTES + len(MARKERS)).astype(np.float32)
+    return generator.standard_normal(size).astype(np.float32)
+
+
+def _listed(answers: str | Sequence[str]) -> Sequence[str]:
+    return [answers] if isinstance(answers, str) else answers
 
 
 def _range(cells: dict[int, Cell], start: int, end: int) -> list[int]:

@@ -7,10 +7,12 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from dataclasses import asdict, dataclass, field
+from typing import Any, BinaryIO, cast
 
 from assist.analysis.document import Document, Edit, Span
+from assist.cache.kv import Reuse, ReusePolicy
+from assist.cache.store import open_store
 from assist.completion.candidate import Candidate
 from assist.completion.engine import Completion, CompletionOptions, EngineSession, complete
 from assist.models.errors import ModelError
@@ -25,6 +27,10 @@ from assist.server.settings import Settings
 
 # The server sends one request at a time; more can only be waiting while a model loads.
 WORK_MAX = 64
+# Room in the model's memory for an answer, its candidates and the refresh of a chunk.
+SPARE_TOKENS = 512
+# Idle work starts this long after the last request.
+IDLE_S = 0.3
 PARENT_GONE = 0
 
 
@@ -67,11 +73,37 @@ def main() -> None:
     engine = Engine(write)
     threading.Thread(target=_read, args=(engine, source), daemon=True).start()
     while True:
-        message, document = engine.work.get()
+        message, document = _next(engine)
         if isinstance(message, messages.Load):
             _load(engine, Settings(**_settings_values(message)))
         else:
             _answer(engine, message, document)
+
+
+def _next(
+    engine: Engine,
+) -> tuple[messages.Load | messages.Complete, Document | None]:
+    """The next request; until it comes, idle work that it interrupts."""
+    try:
+        return engine.work.get(timeout=IDLE_S)
+    except queue.Empty:
+        if engine.session is not None:
+            _work_idle(engine, engine.session.kv)
+        return engine.work.get()
+
+
+def _work_idle(engine: Engine, kv: KvSession) -> None:
+    """Make shifted keys and values exact, then write what is new to disk."""
+
+    def abort() -> bool:
+        return not engine.work.empty()
+
+    try:
+        if kv.refresh(abort):
+            kv.persist(abort)
+    except Exception:
+        # Idle work must never cost the process; the next request starts from an empty cache.
+        kv.reset()
 
 
 def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
@@ -125,7 +157,7 @@ def _load(engine: Engine, settings: Settings) -> None:
     engine.write(messages.Loading(0.0, "Loading the model"))
     try:
         options = LlamaOptions(
-            context_tokens=settings.model_context,
+            context_tokens=settings.model_context or settings.context_tokens + SPARE_TOKENS,
             threads_prefill=settings.model_threads,
             threads_decode=settings.model_threads,
         )
@@ -134,7 +166,9 @@ def _load(engine: Engine, settings: Settings) -> None:
         engine.write(messages.Failed(str(error)))
         return
     model = opened.model
-    engine.session = EngineSession(KvSession(model), opened.template)
+    store = open_store() if settings.kv_disk else None
+    kv = KvSession(model, ReusePolicy(cast(Reuse, settings.kv_reuse)), store=store)
+    engine.session = EngineSession(kv, opened.template)
     seconds = time.monotonic() - started
     engine.write(messages.Ready(model.name, model.file, opened.reason, seconds))
 
@@ -208,8 +242,8 @@ def _completed(
 
 def _figures(engine: Engine) -> dict[str, object]:
     session = engine.session
-    tokens = len(session.kv.tokens) if session else 0
-    return {"documents": len(engine.documents), "cache": {"tokens": tokens}}
+    cache = asdict(session.kv.status()) if session else {"tokens": 0}
+    return {"documents": len(engine.documents), "cache": cache}
 
 
 def _settings_values(message: messages.Load) -> dict[str, Any]:

@@ -119,10 +119,10 @@ class Settings:
     )
     model_context: int = _setting(
         "model.context",
-        8192,
-        "Size of the model's memory in tokens, shared by the open files; the memory it takes "
-        "grows with it.",
-        minimum=512,
+        0,
+        "Size of the model's memory in tokens; 0 means what context.tokens needs. Memory and the "
+        "time of an edit above the cursor grow with it.",
+        minimum=0,
         maximum=131_072,
         scope="machine",
         user_only=True,

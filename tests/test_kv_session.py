@@ -81,7 +81,7 @@ def edited(tokens: list[int], random_: random.Random) -> list[int]:
 
 def run_edits(count: int, seed: int, policy: ReusePolicy = ALL) -> KvSession:
     random_ = random.Random(seed)
-    kv = session(policy, context_tokens_max=256)
+    kv = session(policy, context_tokens=256)
     tokens = [random_.randrange(97, 123) for _ in range(150)]
     for _ in range(count):
         tokens = edited(tokens, random_)
@@ -144,7 +144,7 @@ def test_a_model_that_cannot_shift_reuses_the_prefix_and_says_so() -> None:
 
 
 def test_an_aborted_prefill_keeps_its_first_chunk_and_the_tail() -> None:
-    kv = session(batch_tokens_max=16)
+    kv = session(batch_tokens=16)
     head, tail = prompt("h" * 40), prompt("".join(f"tail{n:03}" for n in range(30)))
     check(kv, head + tail)
     middle = prompt("".join(f"{n:04}" for n in range(100)))
@@ -230,7 +230,7 @@ def test_branches_share_the_prompt_and_end_with_the_next() -> None:
 
 
 def test_a_prompt_must_fit() -> None:
-    kv = session(context_tokens_max=10)
+    kv = session(context_tokens=10)
     with pytest.raises(ValueError):
         kv.prefill([])
     with pytest.raises(ValueError):
@@ -239,7 +239,7 @@ def test_a_prompt_must_fit() -> None:
 
 
 def test_a_script_is_continued_from_where_the_context_stands() -> None:
-    model = ScriptedModel("return x\n")
+    model = ScriptedModel({"def f(x): ": "return x\n"})
     kv = KvSession(model)
     text, rows = "", kv.prefill(prompt("def f(x): ")).logits
     while (token := int(rows[-1].argmax())) != model.end:
@@ -248,4 +248,4 @@ def test_a_script_is_continued_from_where_the_context_stands() -> None:
     assert text == "return x\n"
     typed = kv.prefill(prompt("def f(x): ret")).logits
     assert chr(int(typed[-1].argmax())) == "u"
-    assert model.evaluations[-1].context == tuple(prompt("def f(x): ret"))
+    assert model.text_of() == "def f(x): ret"

@@ -168,7 +168,7 @@ def test_a_document_starts_from_disk_after_a_restart(tmp_path: Path) -> None:
     assert second.prefill([*tokens, 201], document="a").evaluated == 1
     assert second.buffer.exact == 201
     assert second.prefill([*range(100, 250)], document="b").evaluated == 1
-    third = KvSession(ScriptedModel(context_tokens_max=300), store=StateStore(tmp_path))
+    third = KvSession(ScriptedModel(context_tokens=300), store=StateStore(tmp_path))
     assert third.prefill(tokens, document="a").evaluated == 200
 
 
