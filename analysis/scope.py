@@ -65,24 +65,24 @@ class Scope:
         self, document: Document, position: Position, timeout: float = COMPLETE_TIMEOUT_SECONDS
     ) -> tuple[Name, ...]:
         """Names that fit at a position; nothing when the answer does not come in time (seconds)."""
-        return _names(self.wait(self._ask_complete(document, position), timeout))
+        return names_from(self.wait(self.ask_names(document, position), timeout))
 
     async def complete_async(
         self, document: Document, position: Position, timeout: float = COMPLETE_TIMEOUT_SECONDS
     ) -> tuple[Name, ...]:
         """:meth:`complete` for an event loop; cancelling it withdraws the question."""
-        return _names(await self.wait_async(self._ask_complete(document, position), timeout))
+        return names_from(await self.wait_async(self.ask_names(document, position), timeout))
 
     def describe(self, index: int, timeout: float = DESCRIBE_TIMEOUT_SECONDS) -> Description:
         """Signatures and documentation of the ``index``-th name of the last completion."""
-        return _description(self.wait(self.ask({"kind": "describe", "index": index}), timeout))
+        return description_from(self.wait(self.ask({"kind": "describe", "index": index}), timeout))
 
     async def describe_async(
         self, index: int, timeout: float = DESCRIBE_TIMEOUT_SECONDS
     ) -> Description:
         """:meth:`describe` for an event loop."""
         future = self.ask({"kind": "describe", "index": index})
-        return _description(await self.wait_async(future, timeout))
+        return description_from(await self.wait_async(future, timeout))
 
     async def signatures_async(
         self, document: Document, position: Position, timeout: float = COMPLETE_TIMEOUT_SECONDS
@@ -160,7 +160,8 @@ class Scope:
         process = self._process
         return None if process is None or process.poll() is not None else process.pid
 
-    def _ask_complete(self, document: Document, position: Position) -> Future[Any]:
+    def ask_names(self, document: Document, position: Position) -> Future[Any]:
+        """Ask for the names that fit at a position; :func:`names_from` reads the result."""
         question = {"kind": "complete", "offset": document.offset_at(position)}
         return self.ask(question, document)
 
@@ -322,11 +323,13 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _names(result: Any) -> tuple[Name, ...]:
+def names_from(result: Any) -> tuple[Name, ...]:
+    """Names of an answer of the worker; none of no answer."""
     return tuple(Name(text, kind, detail) for text, kind, detail in result or ())
 
 
-def _description(result: Any) -> Description:
+def description_from(result: Any) -> Description:
+    """The description of an answer of the worker."""
     if result is None:
         return Description()
     return Description(tuple(result[0]), result[1])

@@ -11,6 +11,7 @@ from collections.abc import Coroutine
 
 from assist.server.features import (
     commands,
+    completion,
     configuration,
     documents,
     inline_completion,
@@ -22,7 +23,15 @@ from assist.server.transport import StreamWriter, receive_messages, serve_stdio
 
 logger = logging.getLogger(__name__)
 
-FEATURES = (lifecycle, documents, configuration, inline_completion, commands, status)
+FEATURES = (
+    lifecycle,
+    documents,
+    configuration,
+    inline_completion,
+    completion,
+    commands,
+    status,
+)
 
 
 def create_server() -> AssistServer:

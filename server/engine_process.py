@@ -28,6 +28,8 @@ PONG_S_MAX = 2.5
 STALL_S_MIN = 2.0
 STALL_FACTOR = 10
 CANCEL_S_MAX = 1.0
+# The first names of a large package take jedi a while; an editor asks again anyway.
+NAMES_S_MAX = 4.0
 TERMINATE_S_MAX = 0.5
 CRASHES_MAX = 3
 CRASH_WINDOW_S = 60.0
@@ -47,16 +49,20 @@ class EngineState:
 
 @dataclass
 class EngineProcess:
-    """The supervised engine. ``documents`` gives the server's copies, for a new process; ``on_state`` hears every change."""
+    """The supervised engine.
 
-    documents: Callable[[], Iterable[Document]]
+    ``greeting`` gives what a new process must know: folders and the server's copies of documents.
+    ``on_state`` hears every change of state.
+    """
+
+    greeting: Callable[[], Iterable[messages.ToEngine]]
     on_state: Callable[[EngineState], None]
     state: EngineState = EngineState("loading", "Waiting for the editor")
     figures: dict[str, Any] = field(default_factory=dict)
     restarts: int = 0
     _process: asyncio.subprocess.Process | None = None
     _settings: Settings = field(default_factory=Settings)
-    _answers: dict[int, asyncio.Future[messages.Completed | None]] = field(default_factory=dict)
+    _answers: dict[int, asyncio.Future[messages.Answer | None]] = field(default_factory=dict)
     _partial: dict[int, Callable[[str], None]] = field(default_factory=dict)
     _next_id: int = 0
     _crashes: deque[float] = field(default_factory=lambda: deque(maxlen=CRASHES_MAX))
@@ -131,13 +137,44 @@ class EngineProcess:
         Cancelling the awaiting task stops the computation: it returns once the lane is free,
         or kills a process that does not stop.
         """
+        answer = await self._ask(make, CANCEL_S_MAX, on_partial)
+        return answer if isinstance(answer, messages.Completed) else None
+
+    async def names(self, uri: str, offset: int) -> tuple[messages.NameItem, ...]:
+        """Names that fit at a place; empty where they are not known in time."""
+        answer = await self._ask_quickly(lambda id_: messages.AskNames(id_, uri, offset))
+        return answer.names if isinstance(answer, messages.Names) else ()
+
+    async def describe(self, uri: str, index: int) -> messages.Described | None:
+        """Signatures and documentation of the ``index``-th name of the last answer for ``uri``."""
+        answer = await self._ask_quickly(lambda id_: messages.AskDescription(id_, uri, index))
+        return answer if isinstance(answer, messages.Described) else None
+
+    async def _ask_quickly(
+        self, make: Callable[[int], messages.ToEngine]
+    ) -> messages.Answer | None:
+        async def ask() -> messages.Answer | None:
+            while self.pid is None and self.state.status == "loading":
+                await self._changed.wait()
+            return await self._ask(make)
+
+        try:
+            return await asyncio.wait_for(ask(), NAMES_S_MAX)
+        except TimeoutError:
+            return None
+
+    async def _ask(
+        self,
+        make: Callable[[int], messages.ToEngine],
+        cancel_s_max: float | None = None,
+        on_partial: Callable[[str], None] | None = None,
+    ) -> messages.Answer | None:
+        """Answer to one message. ``cancel_s_max``: how long a cancelled one may go on, none: for ever."""
         if self.pid is None:
             return None
         self._next_id += 1
         id_ = self._next_id
-        future: asyncio.Future[messages.Completed | None] = (
-            asyncio.get_running_loop().create_future()
-        )
+        future: asyncio.Future[messages.Answer | None] = asyncio.get_running_loop().create_future()
         self._answers[id_] = future
         if on_partial is not None:
             self._partial[id_] = on_partial
@@ -146,10 +183,13 @@ class EngineProcess:
             return await asyncio.shield(future)
         except asyncio.CancelledError:
             self.send(messages.Cancel(id_))
-            done, _ = await asyncio.wait([future], timeout=CANCEL_S_MAX)
-            if not done:
-                logger.error("The engine did not stop within %s s; it is replaced.", CANCEL_S_MAX)
-                self._kill()
+            if cancel_s_max is not None:
+                done, _ = await asyncio.wait([future], timeout=cancel_s_max)
+                if not done:
+                    logger.error(
+                        "The engine did not stop within %s s; it is replaced.", cancel_s_max
+                    )
+                    self._kill()
             raise
         finally:
             self._answers.pop(id_, None)
@@ -190,8 +230,9 @@ class EngineProcess:
         assert process.stdout is not None and process.stderr is not None
         self._pong_at = time.monotonic()
         self._stalled_s = 0.0
-        for document in self.documents():
-            self.send(opened(document))
+        self._has_changed()
+        for message in self.greeting():
+            self.send(message)
         self.send(messages.Load(asdict(self._settings)))
         watch = asyncio.create_task(self._watch())
         errors = asyncio.create_task(self._collect_errors(process.stderr))
@@ -230,7 +271,7 @@ class EngineProcess:
             case messages.Partial():
                 if on_partial := self._partial.get(message.id):
                     on_partial(message.text)
-            case messages.Completed():
+            case messages.Completed() | messages.Names() | messages.Described():
                 self._resolve(message.id, message)
             case messages.Stopped():
                 if message.message:
@@ -269,7 +310,7 @@ class EngineProcess:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 
-    def _resolve(self, id_: int, answer: messages.Completed | None) -> None:
+    def _resolve(self, id_: int, answer: messages.Answer | None) -> None:
         future = self._answers.get(id_)
         if future is not None and not future.done():
             future.set_result(answer)
@@ -281,9 +322,13 @@ class EngineProcess:
     def _set_state(self, state: EngineState) -> None:
         if state != self.state:
             self.state = state
-            self._changed.set()
-            self._changed = asyncio.Event()
+            self._has_changed()
             self.on_state(state)
+
+    def _has_changed(self) -> None:
+        """Wake everybody who waits for another state or process."""
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     def _crash_message(self) -> str:
         return (

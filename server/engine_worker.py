@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, BinaryIO, cast
 
 from assist.analysis.document import Document, Edit, Span
@@ -22,6 +22,7 @@ from assist.models.model import Aborted
 from assist.models.open import open_model
 from assist.server import messages
 from assist.server.messages import Message, decode, decode_lengths, encode
+from assist.server.names import NameQuestions
 from assist.server.reports.completion import completion_report
 from assist.server.settings import Settings
 
@@ -46,11 +47,15 @@ class Engine:
     work: queue.Queue[tuple[messages.Load | messages.Complete, Document | None]] = field(
         default_factory=lambda: queue.Queue(WORK_MAX)
     )
+    names: NameQuestions = field(init=False)
     session: EngineSession | None = None
     cancelled: set[int] = field(default_factory=set)
     running: int | None = None
     moved_at: float = 0.0
     stall_s_max: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.names = NameQuestions(self.write)
 
     def move(self) -> None:
         """Note that the lane is alive; called between steps of native code."""
@@ -140,8 +145,17 @@ def _receive(engine: Engine, message: Message) -> None:
                 documents[message.uri] = document.apply(edits, version=message.version)
         case messages.Closed():
             documents.pop(message.uri, None)
+        case messages.Configure():
+            engine.names.scopes.configure(message.folders, message.environment)
+        case messages.FilesChanged():
+            engine.names.scopes.files_changed()
+        case messages.AskNames():
+            engine.names.ask(message, documents.get(message.uri))
+        case messages.AskDescription():
+            engine.names.describe(message)
         case messages.Cancel():
-            engine.cancelled.add(message.id)
+            if not engine.names.cancel(message.id):
+                engine.cancelled.add(message.id)
         case messages.Ping():
             stalled_s = time.monotonic() - engine.moved_at if engine.running is not None else 0.0
             engine.write(messages.Pong(message.id, stalled_s, engine.stall_s_max, _figures(engine)))
@@ -217,32 +231,33 @@ def _with_selected(request: messages.Complete, document: Document) -> tuple[Docu
     return document.apply([Edit(span, request.selected_text)]), offset
 
 
-def _items(request: messages.Complete, completion: Completion) -> Iterator[messages.Item]:
+def _candidates(request: messages.Complete, completion: Completion) -> Iterator[Candidate]:
     """Candidates as replacements of the document's own text."""
-    for item in completion.candidates:
-        text, start, end = item.text, item.span.start, item.span.end
-        if request.selected_text is not None:
-            added = len(request.selected_text) - (request.offset - request.selected_start)
-            if start < request.offset + added:
-                continue
-            text, start, end = request.selected_text + text, request.selected_start, end - added
-        yield messages.Item(text, start, end, item.score, item.origin)
+    for item in completion.candidates[: request.candidates]:
+        if request.selected_text is None:
+            yield item
+            continue
+        added = len(request.selected_text) - (request.offset - request.selected_start)
+        if item.span.start >= request.offset + added:
+            span = Span(request.selected_start, item.span.end - added)
+            yield replace(item, text=request.selected_text + item.text, span=span)
 
 
 def _completed(
     request: messages.Complete, session: EngineSession, document: Document, completion: Completion
 ) -> messages.Completed:
-    items = tuple(_items(request, completion))
-    shown = [
-        Candidate(item.text, Span(item.start, item.end), item.score, item.origin) for item in items
-    ]
-    report = completion_report(document, session.kv.model, completion, shown)
+    candidates = tuple(_candidates(request, completion))
+    items = tuple(
+        messages.Item(item.text, item.span.start, item.span.end, item.score, item.origin)
+        for item in candidates
+    )
+    report = completion_report(document, session.kv.model, completion, candidates)
     return messages.Completed(request.id, items, report)
 
 
 def _figures(engine: Engine) -> dict[str, object]:
     session = engine.session
-    cache = asdict(session.kv.status()) if session else {"tokens": 0}
+    cache = asdict(session.kv.status()) if session else {}
     return {"documents": len(engine.documents), "cache": cache}
 
 

@@ -83,7 +83,40 @@ class Complete:
 
 
 @dataclass(frozen=True)
+class Configure:
+    """Workspace folders (URIs), and the setting that names their Python environment."""
+
+    folders: tuple[str, ...]
+    environment: str
+
+
+@dataclass(frozen=True)
+class FilesChanged:
+    """Files of the workspace changed outside the editor."""
+
+
+@dataclass(frozen=True)
+class AskNames:
+    """Which names fit in ``uri`` at the code-point ``offset``?"""
+
+    id: int
+    uri: str
+    offset: int
+
+
+@dataclass(frozen=True)
+class AskDescription:
+    """What is the ``index``-th name of the last answer for ``uri``?"""
+
+    id: int
+    uri: str
+    index: int
+
+
+@dataclass(frozen=True)
 class Cancel:
+    """The answer to a question or completion is not wanted any more."""
+
     id: int
 
 
@@ -149,6 +182,32 @@ class Completed:
 
 
 @dataclass(frozen=True)
+class NameItem:
+    """A name as :class:`assist.analysis.facts.Name` describes it."""
+
+    text: str
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Names:
+    """Answer to :class:`AskNames`."""
+
+    id: int
+    names: tuple[NameItem, ...]
+
+
+@dataclass(frozen=True)
+class Described:
+    """Answer to :class:`AskDescription`: plain texts."""
+
+    id: int
+    signatures: tuple[str, ...]
+    documentation: str
+
+
+@dataclass(frozen=True)
 class Stopped:
     """A request ended without an answer: cancelled, or an error whose message is not empty."""
 
@@ -166,22 +225,22 @@ class Pong:
     figures: dict[str, Any]
 
 
-Message = (
+ToEngine = (
     Load
+    | Configure
     | Opened
     | Changed
     | Closed
+    | FilesChanged
     | Complete
+    | AskNames
+    | AskDescription
     | Cancel
     | Ping
-    | Loading
-    | Ready
-    | Failed
-    | Partial
-    | Completed
-    | Stopped
-    | Pong
 )
+Answer = Completed | Names | Described | Stopped
+FromEngine = Loading | Ready | Failed | Partial | Answer | Pong
+Message = ToEngine | FromEngine
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in typing.get_args(Message)}
 
 

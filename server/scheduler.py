@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import enum
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -24,12 +23,17 @@ class Priority(enum.IntEnum):
 
 @dataclass(eq=False)
 class Job(Generic[T]):
-    """A computation for one document; ``result`` is none where it was superseded."""
+    """A computation for one document; ``result`` is none where it was superseded.
+
+    ``key`` is equal for jobs with equal results, ``callers`` counts who still waits.
+    """
 
     uri: str
+    key: Hashable
     priority: Priority
     compute: Callable[[], Awaitable[T | None]]
     result: asyncio.Future[T | None]
+    callers: int = 0
     task: asyncio.Task[None] | None = None
 
 
@@ -43,43 +47,59 @@ class Lane(Generic[T]):
     running: Job[T] | None = None
 
     async def submit(
-        self, uri: str, priority: Priority, compute: Callable[[], Awaitable[T | None]]
+        self,
+        uri: str,
+        key: Hashable,
+        priority: Priority,
+        compute: Callable[[], Awaitable[T | None]],
     ) -> T | None:
         """Result of ``compute`` once it had the lane; none where a newer job took its place.
 
-        A newer job of the same document always takes the place. Cancelling the caller stops the
-        computation.
+        A newer job of the same document takes the place of an older one, unless both have the
+        same key: then they share one computation. It stops when nobody waits for it any more.
         """
-        job = Job(uri, priority, compute, asyncio.get_running_loop().create_future())
         self.focus = uri
-        self._make_room(job)
-        self.waiting.append(job)
+        job = self._find(uri, key)
+        if job is None:
+            job = Job(uri, key, priority, compute, asyncio.get_running_loop().create_future())
+            self._make_room(job)
+            self.waiting.append(job)
+        job.priority = max(job.priority, priority)
+        job.callers += 1
         self._pump()
         try:
             return await asyncio.shield(job.result)
-        except asyncio.CancelledError:
-            self._drop(job)
-            raise
+        finally:
+            job.callers -= 1
+            if not job.callers and not job.result.done():
+                self._drop(job)
 
     def drop_document(self, uri: str) -> None:
         """Stop everything for a document, for instance because it was closed."""
-        for job in [*self.waiting, *([self.running] if self.running else [])]:
+        for job in self._jobs():
             if job.uri == uri:
                 self._drop(job)
 
     async def close(self) -> None:
         """Stop everything."""
-        for job in list(self.waiting):
+        task = self.running.task if self.running else None
+        for job in self._jobs():
             self._drop(job)
-        if self.running is not None:
-            task = self.running.task
-            self._drop(self.running)
-            if task is not None:
-                await asyncio.wait([task])
+        if task is not None:
+            await asyncio.wait([task])
+
+    def _jobs(self) -> list[Job[T]]:
+        return [*self.waiting, *([self.running] if self.running else [])]
+
+    def _find(self, uri: str, key: Hashable) -> Job[T] | None:
+        for job in self._jobs():
+            if job.uri == uri and job.key == key and not job.result.done():
+                return job
+        return None
 
     def _make_room(self, new: Job[T]) -> None:
         for job in list(self.waiting):
-            if job.uri == new.uri and job.priority <= new.priority:
+            if job.uri == new.uri:
                 self._drop(job)
         while len(self.waiting) >= WAITING_MAX:
             self._drop(self.waiting[0])
@@ -103,21 +123,24 @@ class Lane(Generic[T]):
         self.waiting.remove(job)
         self.running = job
         job.task = asyncio.create_task(self._run(job))
+        # Not the end of _run: a task that is cancelled before its first step never enters it.
+        job.task.add_done_callback(lambda _: self._end(job))
         self.on_busy(True)
 
     async def _run(self, job: Job[T]) -> None:
         try:
-            with contextlib.suppress(asyncio.CancelledError):
-                result = await job.compute()
-                if not job.result.done():
-                    job.result.set_result(result)
+            result = await job.compute()
         except Exception as error:
             if not job.result.done():
                 job.result.set_exception(error)
-        finally:
+        else:
             if not job.result.done():
-                job.result.set_result(None)
-            self.running = None
-            self._pump()
-            if self.running is None:
-                self.on_busy(False)
+                job.result.set_result(result)
+
+    def _end(self, job: Job[T]) -> None:
+        if not job.result.done():
+            job.result.set_result(None)
+        self.running = None
+        self._pump()
+        if self.running is None:
+            self.on_busy(False)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from assist.analysis.document import Document, Edit, Span
 from assist.server import messages
@@ -23,6 +23,7 @@ from assist.server.settings import (
     resolve,
     restart_key,
 )
+from assist.server.uris import innermost, path_of
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,12 @@ class Request:
     selected_text: str | None = None
     selected: Span | None = None
 
+    @property
+    def key(self) -> Hashable:
+        """Equal for requests with the same answer."""
+        version = self.document.version
+        return version, self.offset, self.candidates, self.selected_text, self.selected
+
 
 async def _no_configuration() -> dict[str, Any]:
     return {}
@@ -67,13 +74,15 @@ class Session:
     problems: tuple[str, ...] = ()
     last_completion: dict[str, Any] | None = None
     is_busy: bool = False
+    names_serial: int = 0
     leave: asyncio.Event = field(default_factory=asyncio.Event)
     engine: EngineProcess = field(init=False)
     lane: Lane[messages.Completed] = field(init=False)
+    _settled: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.engine = EngineProcess(self.documents.values, self._engine_changed)
+        self.engine = EngineProcess(self._greeting, self._engine_changed)
         self.lane = Lane(self._busy_changed)
 
     def open(self, document: Document) -> None:
@@ -104,15 +113,16 @@ class Session:
                 return None
             return await self.engine.complete(lambda id_: _message(id_, request, settings))
 
-        answer = await self.lane.submit(request.document.uri, request.priority, compute)
+        answer = await self.lane.submit(
+            request.document.uri, request.key, request.priority, compute
+        )
         if answer is not None:
             self.last_completion = answer.report
         return answer
 
     def settings_for(self, uri: str) -> Settings:
         """Settings of the innermost workspace folder of ``uri``."""
-        folders = [folder for folder in self.folder_settings if is_within(uri, folder)]
-        return self.folder_settings[max(folders, key=len)] if folders else self.settings
+        return self.folder_settings.get(innermost(uri, self.folder_settings), self.settings)
 
     async def load_settings(self) -> None:
         """Read all sources again; a running engine is replaced where a value needs that."""
@@ -137,9 +147,16 @@ class Session:
         self.problems = tuple(dict.fromkeys(problems))
         for problem in self.problems:
             logger.warning("%s", problem)
+        self.engine.send(self._configuration())
         if self.engine.pid is not None and restart_key(self.settings) != before:
             await self.restart_engine()
+        self._settled.set()
         self.on_change()
+
+    async def settled(self) -> None:
+        """Wait until the settings were read for the first time."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._settled.wait(), 2 * CONFIGURATION_S_MAX)
 
     async def restart_engine(self) -> None:
         await self.engine.restart(self.settings)
@@ -162,22 +179,19 @@ class Session:
         await self.lane.close()
         await self.engine.stop()
 
+    def _greeting(self) -> Iterator[messages.ToEngine]:
+        yield self._configuration()
+        yield from map(opened, self.documents.values())
+
+    def _configuration(self) -> messages.Configure:
+        return messages.Configure(tuple(self.folders), self.settings.names_environment)
+
     def _engine_changed(self, _state: EngineState) -> None:
         self.on_change()
 
     def _busy_changed(self, is_busy: bool) -> None:
         self.is_busy = is_busy
         self.on_change()
-
-
-def is_within(uri: str, folder: str) -> bool:
-    return uri == folder or uri.startswith(folder.rstrip("/") + "/")
-
-
-def path_of(uri: str) -> Path | None:
-    """The path of a file URI, none for anything else."""
-    parts = urlsplit(uri)
-    return Path(unquote(parts.path)) if parts.scheme == "file" and parts.path else None
 
 
 def _project_source(path: Path | None) -> Any:

@@ -155,6 +155,13 @@ class Settings:
         True,
         "Offer names with their types in the editor's completion list.",
     )
+    names_environment: str = _setting(
+        "names.environment",
+        "",
+        "Folder or interpreter of the Python environment whose packages are offered, relative to "
+        "the workspace. Empty means the workspace's own. It is read, never started.",
+        scope="window",
+    )
     statistics_enabled: bool = _setting(
         "statistics.enabled",
         True,

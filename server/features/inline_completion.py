@@ -28,6 +28,7 @@ def register(server: AssistServer) -> None:
         if document is None:
             logger.warning("No proposal: the document is not open.")
             return None
+        await session.settled()
         settings = session.settings_for(document.uri)
         if not language_enabled(settings, document.language):
             return None

@@ -25,7 +25,7 @@ ANSWER_S_MAX = 60
 
 def model_file() -> str:
     """The embedded model's file; skips the test where there is none."""
-    path = os.environ.get("ASSIST_TEST_MODEL", "")
+    path = os.environ.get("TEST_MODEL_FILE", "")
     if not path:
         installed = find_installed(EMBEDDED)
         path = installed.file.path if installed else ""
@@ -133,6 +133,13 @@ async def editor(
         general=lsp.GeneralClientCapabilities(position_encodings=kinds),
         workspace=lsp.WorkspaceClientCapabilities(configuration=True, workspace_folders=True),
         window=lsp.WindowClientCapabilities(work_done_progress=True),
+        text_document=lsp.TextDocumentClientCapabilities(
+            completion=lsp.CompletionClientCapabilities(
+                completion_item=lsp.ClientCompletionItemOptions(
+                    documentation_format=[lsp.MarkupKind.Markdown]
+                )
+            )
+        ),
     )
     await client.initialize_session(
         lsp.InitializeParams(

@@ -1,0 +1,54 @@
+"""The jedi workers of the engine process, one per workspace folder that is in use; it analyses nothing itself."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+
+from assist.analysis.scope import Scope
+from assist.cache.paths import cache_directory
+from assist.server.uris import innermost, path_of
+
+# A worker takes about 100 MB; folders beyond this many take turns.
+SCOPES_MAX = 2
+
+
+class Scopes:
+    """Workers by folder. They start with the first question and end when others need the place."""
+
+    def __init__(self) -> None:
+        self._folders: tuple[str, ...] = ()
+        self._environment = ""
+        self._scopes: OrderedDict[str, Scope] = OrderedDict()
+
+    def configure(self, folders: tuple[str, ...], environment: str) -> None:
+        """Take the workspace folders (URIs) and the setting that names the Python environment."""
+        if environment != self._environment:
+            self.close()
+        self._folders, self._environment = folders, environment
+        for folder in [folder for folder in self._scopes if folder and folder not in folders]:
+            self._scopes.pop(folder).close()
+
+    def of(self, uri: str) -> Scope:
+        """The worker of the innermost folder around ``uri``; "" stands for files outside of all."""
+        folder = innermost(uri, self._folders)
+        scope = self._scopes.get(folder)
+        if scope is None:
+            while len(self._scopes) >= SCOPES_MAX:
+                self._scopes.popitem(last=False)[1].close()
+            scope = Scope(path_of(folder), _jedi_cache(), self._environment)
+            self._scopes[folder] = scope
+        self._scopes.move_to_end(folder)
+        return scope
+
+    def files_changed(self) -> None:
+        for scope in self._scopes.values():
+            scope.files_changed()
+
+    def close(self) -> None:
+        while self._scopes:
+            self._scopes.popitem()[1].close()
+
+
+def _jedi_cache() -> Path:
+    return cache_directory() / "jedi"
