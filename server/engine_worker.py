@@ -51,6 +51,7 @@ class Engine:
     session: EngineSession | None = None
     cancelled: set[int] = field(default_factory=set)
     running: int | None = None
+    finished: int = 0
     moved_at: float = 0.0
     stall_s_max: float = 0.0
 
@@ -154,7 +155,7 @@ def _receive(engine: Engine, message: Message) -> None:
         case messages.AskDescription():
             engine.names.describe(message)
         case messages.Cancel():
-            if not engine.names.cancel(message.id):
+            if not engine.names.cancel(message.id) and message.id > engine.finished:
                 engine.cancelled.add(message.id)
         case messages.Ping():
             stalled_s = time.monotonic() - engine.moved_at if engine.running is not None else 0.0
@@ -217,7 +218,7 @@ def _answer(engine: Engine, request: messages.Complete, document: Document | Non
         # One request must never cost the process; the server logs it.
         engine.write(messages.Stopped(request.id, f"{type(error).__name__}: {error}"))
     finally:
-        engine.running = None
+        engine.running, engine.finished = None, request.id
         engine.moved_at = 0.0
         engine.cancelled.discard(request.id)
 
