@@ -15,6 +15,7 @@ COMMANDS: dict[str, str] = {
     "bench": "bench",
     "cache": "cache",
     "complete": "complete",
+    "demo": "demo",
     "doctor": "doctor",
     "models": "models",
     "serve": "serve",
