@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import ast
+import io
 
 import pytest
 from rich.console import Console
@@ -10,12 +10,20 @@ from assist.models.kv_session import KvSession
 from assist.models.scripted import ScriptedModel
 from assist.models.template import PREFIX_ONLY
 from assist.server.commands.demo import show
-from assist.server.demo.tour import EDITED, STOPS, sample, visit_all
+from assist.server.demo.sample import (
+    by_city,
+    cities,
+    heaviest,
+    parse_parcel,
+    total_price,
+    total_weight,
+)
+from assist.server.demo.tour import EDITED, STOPS, visit_all
 
 
 def check(script: dict[str, str], shown: list[str]) -> None:
     session = EngineSession(KvSession(ScriptedModel(script)), PREFIX_ONLY)
-    output = Console(record=True, width=100, quiet=True)
+    output = Console(record=True, width=100, file=io.StringIO())
     show(output, session, "scripted")
     text = output.export_text()
     for line in shown:
@@ -23,27 +31,15 @@ def check(script: dict[str, str], shown: list[str]) -> None:
 
 
 def test_the_sample_is_a_module_that_works() -> None:
-    namespace: dict[str, object] = {"__name__": "parcels"}
-    module = ast.parse(sample().text)
-    assert ast.get_docstring(module)
-    import sys
-    import types
-
-    fake = types.ModuleType("parcels")
-    sys.modules["parcels"] = fake
-    try:
-        exec(compile(module, "parcels.py", "exec"), fake.__dict__)
-        namespace = fake.__dict__
-        parcels = [namespace["parse_parcel"](line) for line in ("1; Lyon;2", "2;Nice;3", "3;Lyon;1")]  # type: ignore[operator]
-        assert namespace["total_weight"](parcels) == 6  # type: ignore[operator]
-        assert list(namespace["by_city"](parcels)) == namespace["cities"](parcels)  # type: ignore[operator]
-        assert namespace["heaviest"](parcels) == parcels[1]  # type: ignore[operator]
-    finally:
-        del sys.modules["parcels"]
+    parcels = [parse_parcel(line) for line in ("1; Lyon;2", "2;Nice;3", "3;Lyon;1")]
+    assert total_weight(parcels) == 6
+    assert total_price(parcels) == pytest.approx(3 * 3.5 + 6 * 1.2)
+    assert list(by_city(parcels)) == cities(parcels) == ["Lyon", "Nice"]
+    assert heaviest(parcels) == parcels[1]
 
 
 def test_every_stop_is_a_place_of_the_sample() -> None:
-    session = EngineSession(KvSession(ScriptedModel({})), PREFIX_ONLY)
+    session = EngineSession(KvSession(ScriptedModel()), PREFIX_ONLY)
     visits = list(visit_all(session))
     assert len(visits) == len(STOPS) + 1
     for visit, stop in zip(visits, (*STOPS, EDITED), strict=True):
