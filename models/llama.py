@@ -41,13 +41,18 @@ SAMPLE_BYTES = 64 << 10
 
 @dataclass(frozen=True)
 class LlamaOptions:
-    """How to run a model: allocated context and batch in tokens, threads, type of the key cache."""
+    """How to run a model: allocated context and batch in tokens, threads, type of the key cache.
+
+    ``adapter`` is the path of a LoRA GGUF that is added at run time (empty: none); merged into the
+    weights the same adapter costs nothing per token.
+    """
 
     context_tokens: int = 2048
     batch_tokens: int = 256
     threads_decode: int = 1
     threads_prefill: int = 2
     key_type: str = "f16"
+    adapter: str = ""
 
 
 def load_model(path: Path, options: LlamaOptions | None = None, *, name: str = "") -> LlamaModel:
@@ -71,6 +76,8 @@ def load_model(path: Path, options: LlamaOptions | None = None, *, name: str = "
             f"{path} needs more memory than there is for a context of "
             f"{options.context_tokens} tokens. Lower context_tokens."
         )
+    if options.adapter:
+        _add_adapter(handle, context, Path(options.adapter), path)
     return LlamaModel(handle, context, path, options, name or path.stem)
 
 
@@ -251,6 +258,19 @@ def _context_parameters(options: LlamaOptions) -> Any:
     parameters.type_k = ll.GGML_TYPE_Q8_0 if options.key_type == "q8_0" else ll.GGML_TYPE_F16
     parameters.no_perf = True
     return parameters
+
+
+def _add_adapter(handle: Any, context: Any, adapter: Path, path: Path) -> None:
+    _check_file(adapter)
+    lora = ll.llama_adapter_lora_init(handle, str(adapter).encode())
+    adapters = (ll.llama_adapter_lora_p_ctypes * 1)(lora)
+    scales = (ctypes.c_float * 1)(1.0)
+    if not lora or ll.llama_set_adapters_lora(context, adapters, 1, scales) != 0:
+        ll.llama_free(context)
+        ll.llama_model_free(handle)
+        raise ModelFileError(
+            f"{adapter} is no adapter for {path}. {_last_error()}Give one that was made for it."
+        )
 
 
 def _check_file(path: Path) -> None:
