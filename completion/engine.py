@@ -12,6 +12,8 @@ from assist.analysis.document import Document, Edit, Position, Span
 from assist.analysis.syntax import Syntax, enclosing, indentation_at, parse, reparse
 from assist.completion.candidate import Candidate, Place, fit
 from assist.completion.decoder import Decoded, Limits, decode
+from assist.completion.drafter import GAP, Drafter, DraftStatistics, TokenIndex
+from assist.completion.parsable import keeps_parsable
 from assist.completion.prompt import (
     HEAL_TOKENS_MAX,
     FimPrompt,
@@ -26,7 +28,7 @@ from assist.models.model import Abort
 from assist.models.template import FimTemplate
 
 TOKENS_MAX = 64
-TIME_MS_MAX = 4_000.0
+DECODE_MS_MAX = 4_000.0
 DOCUMENTS_MAX = 64
 # Code points before and after the cursor that a candidate is fitted to.
 HEAD_MAX = 4_000
@@ -39,9 +41,10 @@ class CompletionOptions:
 
     tokens_max: int = TOKENS_MAX
     context_tokens_max: int = 1024
-    time_ms_max: float = TIME_MS_MAX
+    decode_ms_max: float = DECODE_MS_MAX
     multiline: bool = False
     heal: bool = True
+    speculate: bool = True
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class EngineSession:
     kv: KvSession
     template: FimTemplate
     documents: OrderedDict[str, OpenDocument] = field(default_factory=OrderedDict)
+    drafts: DraftStatistics = field(default_factory=DraftStatistics)
 
     @cached_property
     def trie(self) -> TokenTrie:
@@ -131,10 +135,11 @@ def complete(
         session.kv,
         prefill.logits,
         stop_rules(opened.syntax, offset, multiline=options.multiline),
-        Limits(options.tokens_max, started + options.time_ms_max / 1e3),
+        Limits(options.tokens_max, prefilled + options.decode_ms_max / 1e3),
         trie=session.trie,
         ends=session.ends,
         heal=prompt.heal,
+        drafter=_drafter(session, prompt) if options.speculate else None,
         abort=abort,
     )
     candidates = _candidates(opened, offset, decoded)
@@ -181,8 +186,15 @@ def _candidates(opened: OpenDocument, offset: int, decoded: Decoded) -> tuple[Ca
         document.language,
         indentation(indentation_at(document, offset)),
     )
-    text = fit(decoded.text, place, finished=decoded.reason not in ("tokens", "time"))
+    text = fit(decoded.text, place, finished=decoded.finished)
+    while text and not keeps_parsable(opened.syntax, offset, text):
+        text = text.rpartition("\n")[0].rstrip()
     return (Candidate(text, Span(offset, offset), _score(decoded)),) if text else ()
+
+
+def _drafter(session: EngineSession, prompt: FimPrompt) -> Drafter:
+    own = TokenIndex((*prompt.prefix_tokens, GAP, *prompt.suffix_tokens))
+    return Drafter([("document", own)], session.drafts, prompt.prefix_tokens)
 
 
 def _score(decoded: Decoded) -> float:
@@ -199,6 +211,6 @@ def _counts(prompt: FimPrompt, prefill: Prefill, decoded: Decoded) -> dict[str, 
         "shifted": prefill.shifted,
         "evaluated": prefill.evaluated,
         "generated": len(decoded.tokens),
-        "drafted": 0,
-        "accepted": 0,
+        "drafted": decoded.drafted,
+        "accepted": decoded.accepted,
     }

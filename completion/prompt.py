@@ -37,6 +37,7 @@ class Window:
 class FimPrompt:
     """Tokens of one prompt and the texts they stand for.
 
+    ``prefix_tokens`` and ``suffix_tokens`` are the parts of it that stand for the document.
     ``heal`` are the bytes before the cursor that were left out of the tokens: the answer must
     begin with them. ``window`` is handed to the next prompt of the same document.
     """
@@ -46,6 +47,8 @@ class FimPrompt:
     suffix: str
     heal: bytes
     window: Window
+    prefix_tokens: tuple[int, ...] = ()
+    suffix_tokens: tuple[int, ...] = ()
 
 
 def build_prompt(
@@ -89,7 +92,13 @@ def build_prompt(
     if not tokens:
         tokens = [min(model.vocabulary.end_of_generation, default=0)]
     return FimPrompt(
-        tuple(tokens), text[start:offset], text[offset:end], healed, Window(text, start, end)
+        tuple(tokens),
+        text[start:offset],
+        text[offset:end],
+        healed,
+        Window(text, start, end),
+        tuple(prefix_tokens),
+        tuple(suffix_tokens),
     )
 
 

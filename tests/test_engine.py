@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assist.analysis.document import Document, Position
 from assist.completion.engine import Completion, CompletionOptions, EngineSession, complete
@@ -76,7 +78,7 @@ def test_limits_end_an_answer() -> None:
     completion = run(session, "x = $0\n", CompletionOptions(tokens_max=8))
     assert completion.candidates[0].text == "aaa."
     assert completion.tokens["generated"] == 8
-    assert not run(session, "x = $0\n", CompletionOptions(time_ms_max=0)).candidates
+    assert not run(session, "x = $0\n", CompletionOptions(decode_ms_max=0)).candidates
 
 
 @pytest.mark.parametrize("calls", range(8))
@@ -87,6 +89,21 @@ def test_an_aborted_request_leaves_a_valid_session(calls: int) -> None:
     with pytest.raises(Aborted):
         complete(session, document, Position(0, 4), abort=lambda: next(left, True))
     assert run(session, "x = $0\n").candidates[0].text == "one + two"
+
+
+@given(st.text(alphabet="ab(=\n", max_size=60), st.text(alphabet="ab(= \n", max_size=40))
+def test_drafts_never_change_a_text(repeated: str, answer: str) -> None:
+    """Whatever stands in the document, also where it misleads."""
+    source = f"{repeated}\n{answer}\n{repeated}\nx = $0\n{repeated}"
+    completions = []
+    for speculate in (False, True):
+        session = session_of({"x = ": answer})
+        for size in range(1, 17):
+            session.drafts.record_cost(size, 1.0)
+        options = CompletionOptions(speculate=speculate)
+        completions.append(run(session, source, options))
+    assert completions[0].candidates == completions[1].candidates
+    assert completions[0].tokens["generated"] == completions[1].tokens["generated"]
 
 
 def test_documents_are_forgotten_when_closed() -> None:

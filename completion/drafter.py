@@ -1,0 +1,193 @@
+"""Drafts the next tokens from text that is there already, by the longest match; a wrong draft costs time and never changes the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+DRAFT_TOKENS_MAX = 15
+MATCH_TOKENS_MAX = 16
+# Matches are looked up by their last tokens, the longer key first.
+KEY_LENGTHS = (4, 2)
+OCCURRENCES_MAX = 24
+# A draft must promise this much more than plain decoding, because promises are estimates.
+GAIN_MIN = 1.08
+# Chance that a drafted token is right, by the length of the match, before anything was seen; and
+# the number of tokens that this counts for.
+PRIOR_CHANCE = (0.0, 0.1, 0.45, 0.55, 0.6, 0.65, 0.7, 0.75, 0.82, 0.85, 0.85, 0.85, 0.88, 0.9, 0.93)
+PRIOR_WEIGHT = 12.0
+MEMORY_TOKENS = 400.0
+# Cost of evaluating n tokens at once in units of one, before anything was measured.
+PRIOR_COST = {1: 1.0, 2: 2.3, 4: 3.1, 8: 4.6, 16: 7.6}
+COST_RATE = 0.1
+
+# Stands between texts in a source that do not follow each other.
+GAP = -1
+
+TokenIds = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Draft:
+    """Tokens that followed in ``source`` what the answer ends with, ``match`` tokens long."""
+
+    tokens: tuple[int, ...]
+    source: str
+    match: int
+
+
+class TokenIndex:
+    """Where runs of tokens occur in one immutable sequence; built once by sorting, asked in log n."""
+
+    def __init__(self, tokens: Iterable[int]) -> None:
+        self.tokens: TokenIds = np.fromiter(tokens, np.int32)
+        self._keys: dict[int, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = {}
+        for length in KEY_LENGTHS:
+            keys = _keys(self.tokens, length)
+            order = np.argsort(keys, kind="stable")
+            self._keys[length] = keys[order], order
+
+    def longest_match(self, context: Sequence[int]) -> tuple[int, int]:
+        """(length, end) of the longest run that ends ``context``; of equals the last one.
+
+        ``end`` is the offset behind the run; (0, 0) where not even the shortest key occurs.
+        """
+        for length in KEY_LENGTHS:
+            if len(context) < length:
+                continue
+            keys, order = self._keys[length]
+            key = _keys(np.array(context[-length:], np.int32), length)[0]
+            first, last = np.searchsorted(keys, [key, key + 1])
+            best = (0, 0)
+            for at in order[max(first, last - OCCURRENCES_MAX) : last][::-1]:
+                end = int(at) + length
+                if end < len(self.tokens):
+                    size = self._match(context, end)
+                    best = max(best, (size, end)) if size > best[0] else best
+            if best[0]:
+                return best
+        return (0, 0)
+
+    def _match(self, context: Sequence[int], end: int) -> int:
+        size = 0
+        limit = min(len(context), end, MATCH_TOKENS_MAX)
+        while size < limit and self.tokens[end - 1 - size] == context[-1 - size]:
+            size += 1
+        return size
+
+
+@dataclass
+class DraftStatistics:
+    """What drafting has brought on this machine: right tokens by source and match, cost by batch."""
+
+    right: dict[tuple[str, int], tuple[float, float]] = field(default_factory=dict)
+    cost_s: dict[int, float] = field(default_factory=dict)
+
+    def chance(self, source: str, match: int) -> float:
+        """Estimated chance that the next drafted token is right."""
+        bucket = min(match, len(PRIOR_CHANCE) - 1)
+        right, seen = self.right.get((source, bucket), (0.0, 0.0))
+        return (right + PRIOR_WEIGHT * PRIOR_CHANCE[bucket]) / (seen + PRIOR_WEIGHT)
+
+    def record(self, draft: Draft, accepted: int) -> None:
+        """Learn that the first ``accepted`` tokens of a draft were right and the next was not."""
+        for index in range(min(accepted + 1, len(draft.tokens))):
+            key = draft.source, min(draft.match + index, len(PRIOR_CHANCE) - 1)
+            right, seen = self.right.get(key, (0.0, 0.0))
+            fade = MEMORY_TOKENS / (MEMORY_TOKENS + 1.0)
+            self.right[key] = right * fade + (index < accepted), seen * fade + 1.0
+
+    def record_cost(self, size: int, seconds: float) -> None:
+        """Learn what evaluating ``size`` tokens at once cost."""
+        known = self.cost_s.get(size)
+        self.cost_s[size] = seconds if known is None else known + COST_RATE * (seconds - known)
+
+    def cost(self, size: int) -> float:
+        """Cost of a batch in units of a batch of one."""
+        sizes = sorted(PRIOR_COST)
+        above = next((n for n in sizes if n >= size), sizes[-1])
+        below = max((n for n in sizes if n <= size), default=above)
+        share = (size - below) / (above - below) if above > below else 0.0
+        prior = PRIOR_COST[below] + share * (PRIOR_COST[above] - PRIOR_COST[below])
+        single, measured = self.cost_s.get(1), self.cost_s.get(size)
+        return measured / single if single and measured else prior
+
+
+class Drafter:
+    """Drafts for one answer; follows a match while it holds, so that a step costs no search."""
+
+    def __init__(
+        self,
+        sources: Sequence[tuple[str, TokenIndex]],
+        statistics: DraftStatistics,
+        context: Sequence[int],
+    ) -> None:
+        self._sources = sources
+        self._statistics = statistics
+        self._context = list(context[-MATCH_TOKENS_MAX:])
+        self._written = 0
+        self._followed: dict[int, tuple[int, int]] = {}
+
+    def propose(self, answer: Sequence[int], tokens_max: int) -> Draft | None:
+        """What may follow ``answer`` within ``tokens_max`` tokens of it; none where it does not pay."""
+        for token in answer[self._written :]:
+            self._follow(token)
+        self._written = len(answer)
+        room = min(tokens_max - len(answer) - 1, DRAFT_TOKENS_MAX)
+        best: Draft | None = None
+        for number, (name, index) in enumerate(self._sources):
+            size, end = self._followed.get(number) or index.longest_match(self._context)
+            if not size:
+                continue
+            self._followed[number] = size, end
+            if best is None or size > best.match:
+                best = Draft(_until_gap(index.tokens[end : end + room]), name, size)
+        return self._worthwhile(best) if best and best.tokens else None
+
+    def record(self, draft: Draft, accepted: int) -> None:
+        """The first ``accepted`` tokens of a draft were right."""
+        self._statistics.record(draft, accepted)
+
+    def record_cost(self, size: int, seconds: float) -> None:
+        """Evaluating ``size`` tokens at once cost that much."""
+        self._statistics.record_cost(size, seconds)
+
+    def _follow(self, token: int) -> None:
+        self._context.append(token)
+        for number, (size, end) in list(self._followed.items()):
+            tokens = self._sources[number][1].tokens
+            if end < len(tokens) - 1 and tokens[end] == token:
+                self._followed[number] = size + 1, end + 1
+            else:
+                del self._followed[number]
+
+    def _worthwhile(self, draft: Draft) -> Draft | None:
+        """The draft cut to the length with the best expected gain (as SpecDec++ without a draft model)."""
+        statistics = self._statistics
+        expected = chance = 1.0
+        best, length = GAIN_MIN, 0
+        for index in range(len(draft.tokens)):
+            chance *= statistics.chance(draft.source, draft.match + index)
+            expected += chance
+            gain = expected / statistics.cost(index + 2)
+            if gain > best:
+                best, length = gain, index + 1
+        return Draft(draft.tokens[:length], draft.source, draft.match) if length else None
+
+
+def _until_gap(tokens: TokenIds) -> tuple[int, ...]:
+    found = tokens.tolist()
+    return tuple(found[: found.index(GAP)] if GAP in found else found)
+
+
+def _keys(tokens: TokenIds, length: int) -> npt.NDArray[np.int64]:
+    """One number for each run of ``length`` tokens; a collision is found by the match itself."""
+    if len(tokens) < length:
+        return np.zeros(0, np.int64)
+    keys = np.zeros(len(tokens) - length + 1, np.int64)
+    for offset in range(length):
+        keys = (keys * 1_000_003 + tokens[offset : offset + len(keys)]) & 0x7FFF_FFFF_FFFF
+    return keys

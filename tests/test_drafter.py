@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assist.completion.drafter import (
+    GAP,
+    MATCH_TOKENS_MAX,
+    Draft,
+    Drafter,
+    DraftStatistics,
+    TokenIndex,
+)
+
+TOKENS = st.lists(st.integers(0, 3), max_size=40)
+
+
+def check(source: Sequence[int], context: Sequence[int], drafted: Sequence[int]) -> None:
+    statistics = DraftStatistics()
+    for size in range(1, 17):
+        statistics.record_cost(size, 1.0)
+    drafter = Drafter([("document", TokenIndex(source))], statistics, context)
+    draft = drafter.propose([], 100)
+    assert (draft.tokens if draft else ()) == tuple(drafted)
+
+
+def test_what_followed_the_longest_match_is_drafted() -> None:
+    check([1, 2, 3, 4, 5], [9, 1, 2, 3], [4, 5])
+    check([7, 2, 3, 8, 1, 2, 3, 4], [1, 2, 3], [4])
+    check([1, 2, 3, 4, 1, 2, 3, 5], [1, 2, 3], [5])
+    check([1, 2, 3], [8, 9], [])
+    check([1, 2, GAP, 3], [1, 2], [])
+    check([], [1, 2], [])
+
+
+def test_a_match_is_followed_while_it_holds() -> None:
+    statistics = DraftStatistics()
+    for size in range(1, 17):
+        statistics.record_cost(size, 1.0)
+    index = TokenIndex([1, 2, 3, 4, 5, 6])
+    drafter = Drafter([("document", index)], statistics, [1, 2])
+    first = drafter.propose([3], 100)
+    assert first is not None and (first.tokens, first.match) == ((4, 5, 6), 3)
+    second = drafter.propose([3, 4], 100)
+    assert second is not None and (second.tokens, second.match) == ((5, 6), 4)
+    assert drafter.propose([3, 4, 9], 100) is None
+
+
+def test_drafting_ends_where_it_does_not_pay() -> None:
+    statistics = DraftStatistics()
+    draft = Draft(tuple(range(8)), "document", 12)
+    index = TokenIndex(range(40))
+    assert Drafter([("document", index)], statistics, range(12)).propose([], 100)
+    for _ in range(60):
+        statistics.record(draft, 0)
+    assert Drafter([("document", index)], statistics, range(12)).propose([], 100) is None
+    assert Drafter([("files", index)], statistics, range(12)).propose([], 100)
+
+
+def test_drafting_ends_where_batches_are_dear() -> None:
+    statistics = DraftStatistics()
+    for size in range(1, 17):
+        statistics.record_cost(size, float(size))
+    index = TokenIndex(range(40))
+    assert Drafter([("document", index)], statistics, range(12)).propose([], 100) is None
+
+
+@given(TOKENS, TOKENS)
+def test_matches_are_real_and_longest(source: list[int], context: list[int]) -> None:
+    size, end = TokenIndex(source).longest_match(context)
+    lengths = [
+        n
+        for n in range(1, min(len(context), MATCH_TOKENS_MAX) + 1)
+        for at in range(n, len(source))
+        if source[at - n : at] == context[-n:]
+    ]
+    longest = max(lengths, default=0)
+    assert size == (longest if longest >= 2 else 0)
+    assert source[end - size : end] == (context[-size:] if size else [])
