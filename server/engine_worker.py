@@ -205,7 +205,7 @@ def _answer(engine: Engine, request: messages.Complete, document: Document | Non
         options = CompletionOptions(
             tokens_max=request.tokens,
             context_tokens_max=request.context_tokens,
-            time_ms_max=request.milliseconds,
+            decode_ms_max=request.milliseconds,
             multiline=request.invoked,
         )
         seen, offset = _with_selected(request, document)

@@ -42,7 +42,7 @@ def command(
     options = CompletionOptions(
         tokens_max=max_tokens or settings.completion_tokens,
         context_tokens_max=settings.context_tokens,
-        time_ms_max=settings.completion_milliseconds,
+        decode_ms_max=settings.completion_milliseconds,
         multiline=True,
     )
     completion = complete(session, document, position, options)

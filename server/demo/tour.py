@@ -72,6 +72,6 @@ def visit(session: EngineSession, document: Document, stop: Stop, title: str) ->
     function = document.text.index(f"def {stop.within}(")
     start = document.text.index(stop.typed + stop.rest, function) + len(stop.typed)
     cut = document.apply([Edit(Span(start, start + len(stop.rest)), "")])
-    options = CompletionOptions(tokens_max=TOKENS_MAX, time_ms_max=TIME_MS_MAX)
+    options = CompletionOptions(tokens_max=TOKENS_MAX, decode_ms_max=TIME_MS_MAX)
     completion = complete(session, cut, cut.position_at(start), options)
     return Visit(title, cut, start, completion)
