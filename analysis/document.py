@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
+
+_NEWLINE = re.compile("\n")
+_ANY_LINE_END = re.compile("\r\n|\n|\r")
 
 
 @dataclass(frozen=True, order=True)
@@ -52,7 +56,7 @@ class Document:
     @cached_property
     def line_starts(self) -> tuple[int, ...]:
         """Offset of the first code point of every line; never empty."""
-        return tuple(_line_starts(self.text))
+        return (0, *_line_starts(self.text))
 
     @property
     def line_count(self) -> int:
@@ -89,24 +93,48 @@ class Document:
 
     def apply(self, edits: Iterable[Edit], version: int | None = None) -> Document:
         """The document after ``edits``, each relative to the text the one before it left."""
-        text = self.text
+        document = self
         for edit in edits:
-            start = min(max(edit.span.start, 0), len(text))
-            end = min(max(edit.span.end, start), len(text))
-            text = text[:start] + edit.text + text[end:]
-        return replace(self, text=text, version=self.version + 1 if version is None else version)
+            document = document._with(edit)
+        return replace_version(document, self.version + 1 if version is None else version)
+
+    def _with(self, edit: Edit) -> Document:
+        start = min(max(edit.span.start, 0), len(self.text))
+        end = min(max(edit.span.end, start), len(self.text))
+        text = self.text[:start] + edit.text + self.text[end:]
+        changed = replace(self, text=text)
+        if "line_starts" in self.__dict__:
+            # Splitting megabytes again for every keystroke would be felt.
+            changed.__dict__["line_starts"] = _moved(self.line_starts, text, start, end, edit.text)
+        return changed
 
 
-def _line_starts(text: str) -> Iterable[int]:
-    yield 0
-    index = 0
-    while True:
-        newline = text.find("\n", index)
-        carriage = text.find("\r", index, newline if newline >= 0 else len(text))
-        if carriage >= 0 and carriage + 1 != newline:
-            index = carriage + 1
-        elif newline >= 0:
-            index = newline + 1
-        else:
-            return
-        yield index
+def replace_version(document: Document, version: int) -> Document:
+    """The same text under another version."""
+    changed = replace(document, version=version)
+    if "line_starts" in document.__dict__:
+        changed.__dict__["line_starts"] = document.line_starts
+    return changed
+
+
+def _line_starts(text: str, start: int = 0, end: int | None = None) -> Iterator[int]:
+    """Starts of the lines whose ends lie in ``text[start:end]``."""
+    end = len(text) if end is None else end
+    lone = text.count("\r", start, end) != text.count("\r\n", start, end)
+    pattern = _ANY_LINE_END if lone else _NEWLINE
+    return (match.end() for match in pattern.finditer(text, start, end))
+
+
+def _moved(starts: tuple[int, ...], text: str, start: int, end: int, new: str) -> tuple[int, ...]:
+    """Line starts after ``new`` replaced ``[start, end)``; ``text`` is the text afterwards."""
+    delta = len(new) - (end - start)
+    # One character more on both sides, because "\r" and "\n" may have met or parted.
+    first = bisect_right(starts, max(start - 1, 0)) - 1
+    last = bisect_right(starts, end + 1)
+    begin = starts[first]
+    stop = starts[last] + delta if last < len(starts) else len(text)
+    middle = tuple(_line_starts(text, begin, stop))
+    tail = starts[last + 1 :]
+    if delta:
+        tail = tuple([position + delta for position in tail])
+    return starts[: first + 1] + middle + tail

@@ -12,6 +12,7 @@ from assist.analysis.document import Document, Edit, Position, Span
 
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
 CODECS: dict[Encoding, str] = {"utf-8": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -77,22 +78,76 @@ def document_from(item: lsp.TextDocumentItem) -> Document:
     return Document(item.uri, joined_surrogates(item.text), item.version, str(item.language_id))
 
 
-def edits_from(
+def edit_from(
     document: Document,
     changes: Sequence[lsp.TextDocumentContentChangeEvent],
     encoding: Encoding,
-) -> tuple[Document, tuple[Edit, ...]]:
-    """The document after ``changes``, and the edits, each relative to what the one before it left."""
-    edits: list[Edit] = []
-    for change in changes:
-        text = joined_surrogates(change.text)
-        if isinstance(change, lsp.TextDocumentContentChangePartial):
-            edit = Edit(span_from(document, change.range, encoding), text)
-        else:
-            edit = Edit(Span(0, len(document.text)), text)
-        edits.append(edit)
-        document = document.apply([edit], version=document.version)
-    return document, tuple(edits)
+) -> Edit:
+    """All ``changes`` as one edit; each is relative to the text that the one before it left."""
+    whole = [index for index, change in enumerate(changes) if not _is_partial(change)]
+    if not whole and len(changes) == 1:
+        (change,) = changes
+        assert isinstance(change, lsp.TextDocumentContentChangePartial)
+        span = span_from(document, change.range, encoding)
+        return Edit(span, joined_surrogates(change.text))
+    start = whole[-1] if whole else 0
+    lines = Lines(changes[start].text if whole else document.text)
+    for change in changes[start + 1 :] if whole else changes:
+        assert isinstance(change, lsp.TextDocumentContentChangePartial)
+        lines.replace(change.range, joined_surrogates(change.text), encoding)
+    if whole:
+        return Edit(Span(0, len(document.text)), joined_surrogates("".join(lines.lines)))
+    return lines.edit(document)
+
+
+class Lines:
+    """A text as a list of its lines, in which thousands of changes are quick."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = _split(text)
+        # Lines at the start and at the end that no change has touched.
+        self._head = self._tail = len(self.lines)
+
+    def replace(self, range_: lsp.Range, text: str, encoding: Encoding) -> None:
+        """Replace a range, clamped to what exists."""
+        first, start = self._place(range_.start, encoding)
+        last, end = self._place(range_.end, encoding)
+        if (last, end) < (first, start):
+            last, end = first, start
+        text = self.lines[first][:start] + text + self.lines[last][end:]
+        if first and text.startswith("\n") and self.lines[first - 1].endswith("\r"):
+            first -= 1
+            text = self.lines[first] + text
+        self._head = min(self._head, first)
+        self._tail = min(self._tail, len(self.lines) - 1 - last)
+        self.lines[first : last + 1] = _split(text, is_last=last + 1 == len(self.lines))
+
+    def edit(self, document: Document) -> Edit:
+        """The edit that makes the text of ``document``, which it was, into what it is now."""
+        starts = document.line_starts
+        start = starts[self._head] if self._head < len(starts) else len(document.text)
+        end = starts[-self._tail] if self._tail else len(document.text)
+        until = len(self.lines) - self._tail
+        return Edit(Span(start, max(start, end)), "".join(self.lines[self._head : until]))
+
+    def _place(self, position: lsp.Position, encoding: Encoding) -> tuple[int, int]:
+        if position.line >= len(self.lines):
+            return len(self.lines) - 1, len(self.lines[-1])
+        line = self.lines[position.line]
+        return position.line, column_from_units(line.rstrip("\r\n"), position.character, encoding)
+
+
+def _split(text: str, *, is_last: bool = True) -> list[str]:
+    """Lines with their ends; the last one has none, and is left out where more lines follow."""
+    parts = _LINE.findall(text)
+    # The pattern also matches nothing after a last line that has no end.
+    if len(parts) > 1 and (not is_last or not text.endswith(("\r", "\n"))):
+        parts.pop()
+    return parts
+
+
+def _is_partial(change: lsp.TextDocumentContentChangeEvent) -> bool:
+    return isinstance(change, lsp.TextDocumentContentChangePartial)
 
 
 def joined_surrogates(text: str) -> str:

@@ -142,8 +142,8 @@ def _receive(engine: Engine, message: Message) -> None:
             )
         case messages.Changed():
             if document := documents.get(message.uri):
-                edits = [Edit(Span(c.start, c.end), c.text) for c in message.changes]
-                documents[message.uri] = document.apply(edits, version=message.version)
+                edit = Edit(Span(message.start, message.end), message.text)
+                documents[message.uri] = document.apply([edit], version=message.version)
         case messages.Closed():
             documents.pop(message.uri, None)
         case messages.Configure():

@@ -42,21 +42,14 @@ class Opened:
 
 
 @dataclass(frozen=True)
-class Change:
-    """Replace the code points ``start`` to ``end`` by ``text``."""
-
-    start: int
-    end: int
-    text: str
-
-
-@dataclass(frozen=True)
 class Changed:
-    """Changes of a document, each relative to the text the one before it left."""
+    """A document's new version: ``text`` replaced the code points ``start`` to ``end``."""
 
     uri: str
     version: int
-    changes: tuple[Change, ...]
+    start: int
+    end: int
+    text: str
 
 
 @dataclass(frozen=True)
@@ -248,7 +241,7 @@ def encode(message: Message) -> bytes:
     """One frame."""
     data: dict[str, Any] = {"kind": type(message).__name__, **_plain(message)}
     body = b""
-    if isinstance(message, Opened):
+    if isinstance(message, (Opened, Changed)):
         body = data.pop("text").encode("utf-8", "surrogatepass")
     head = json.dumps(data, separators=(",", ":")).encode("ascii")
     return HEADER.pack(len(head), len(body)) + head + body
@@ -269,7 +262,7 @@ def decode(head: bytes, body: bytes) -> Message:
     try:
         data = json.loads(head)
         kind = _KINDS[data.pop("kind")]
-        if kind is Opened:
+        if kind in (Opened, Changed):
             data["text"] = body.decode("utf-8", "surrogatepass")
         return typing.cast(Message, _structured(kind, data))
     except (ValueError, KeyError, TypeError, AttributeError) as error:

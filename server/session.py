@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -93,11 +93,12 @@ class Session:
         self.documents[document.uri] = document
         self.engine.send(opened(document))
 
-    def change(self, document: Document, edits: tuple[Edit, ...], version: int) -> None:
-        """Replace a document by its new version, which ``edits`` made of the old one."""
-        self.documents[document.uri] = replace(document, version=version)
-        changes = tuple(messages.Change(e.span.start, e.span.end, e.text) for e in edits)
-        self.engine.send(messages.Changed(document.uri, version, changes))
+    def change(self, document: Document, edit: Edit) -> None:
+        """Replace a document by its new version, which ``edit`` made of the old one."""
+        self.documents[document.uri] = document
+        span = edit.span
+        change = messages.Changed(document.uri, document.version, span.start, span.end, edit.text)
+        self.engine.send(change)
 
     def close(self, uri: str) -> None:
         if self.documents.pop(uri, None) is not None:

@@ -46,3 +46,15 @@ def test_apply_replaces_the_span(text: str, start: int, length: int, new: str) -
     edited = Document("", text, version=4).apply([Edit(Span(start, end), new)])
     assert edited.text == text[:start] + new + text[end:]
     assert edited.version == 5
+
+
+@given(
+    TEXTS,
+    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 9), st.text("a\n\r", max_size=4))),
+)
+def test_line_starts_follow_edits(text: str, edits: list[tuple[int, int, str]]) -> None:
+    document = Document("", text)
+    for start, length, new in edits:
+        assert document.line_starts
+        document = document.apply([Edit(Span(start, start + length), new)])
+    assert document.line_starts == Document("", document.text).line_starts

@@ -6,7 +6,7 @@ import logging
 
 from lsprotocol import types as lsp
 
-from assist.server.convert import document_from, edits_from
+from assist.server.convert import document_from, edit_from
 from assist.server.language_server import AssistServer
 
 logger = logging.getLogger(__name__)
@@ -26,8 +26,9 @@ def register(server: AssistServer) -> None:
         if document is None:
             logger.warning("Ignored a change of a document that is not open.")
             return
-        changed, edits = edits_from(document, params.content_changes, session.encoding)
-        session.change(changed, edits, identifier.version)
+        if params.content_changes:
+            edit = edit_from(document, params.content_changes, session.encoding)
+            session.change(document.apply([edit], version=identifier.version), edit)
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_CLOSE)
     def did_close(params: lsp.DidCloseTextDocumentParams) -> None:
