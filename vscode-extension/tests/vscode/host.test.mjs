@@ -27,7 +27,7 @@ test("inside the extension host", async (context) => {
     );
     const timeout = new Promise((resolve) => setTimeout(resolve, HOST_TESTS_MS_MAX, "timeout"));
     const code = await Promise.race([ended, timeout]);
-    for (const line of lines) {
+    for (const line of lines.filter((text) => /^(not )?ok /.test(text))) {
       context.diagnostic(line);
     }
     assert.equal(code, 0, lines.join("\n"));

@@ -32,8 +32,8 @@ test("an untrusted workspace completes and refuses to run code", async () => {
     await vs.page.locator(GHOST).first().waitFor({ timeout: GHOST_MS_MAX });
     await vs.page.keyboard.press("Escape");
     await runCommand(vs.page, "assist: Find Faster Versions in This File");
-    await vs.page.locator(".notification-toast", { hasText: "not trusted" }).first().waitFor();
-    await screenshot(vs.page, "untrusted");
+    const toast = vs.page.locator(".notifications-toasts", { hasText: "not trusted" }).first();
+    await toast.waitFor().finally(() => screenshot(vs.page, "untrusted"));
     assert.equal(fs.existsSync(path.join(vs.workspace, "executed")), false);
   } finally {
     await vs.close();
