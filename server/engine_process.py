@@ -22,8 +22,11 @@ logger = logging.getLogger(__name__)
 EngineStatus = Literal["loading", "ready", "problem", "stopped"]
 
 PING_S = 0.5
-# A process that is alive answers a ping at once, whatever its native code does.
-PONG_S_MAX = 2.5
+# A process that is alive answers a ping at once, whatever its native code does. It is counted in
+# our own ticks: where the machine is so busy that we are late ourselves, the engine may be too.
+PONGS_MISSED_MAX = 5
+# Before the first answer an interpreter starts and imports, which a busy machine makes slow.
+START_S_MAX = 30.0
 # The lane has stalled when it did not move for this long, and for longer than ever before.
 STALL_S_MIN = 2.0
 STALL_FACTOR = 10
@@ -67,7 +70,7 @@ class EngineProcess:
     _next_id: int = 0
     _crashes: deque[float] = field(default_factory=lambda: deque(maxlen=CRASHES_MAX))
     _stderr: deque[str] = field(default_factory=lambda: deque(maxlen=STDERR_LINES_MAX))
-    _pong_at: float = 0.0
+    _pongs: int = 0
     _stalled_s: float = 0.0
     _stall_s_max: float = 0.0
     _stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -228,7 +231,7 @@ class EngineProcess:
             cwd="/" if os.name == "posix" else None,
         )
         assert process.stdout is not None and process.stderr is not None
-        self._pong_at = time.monotonic()
+        self._pongs = 0
         self._stalled_s = 0.0
         self._has_changed()
         for message in self.greeting():
@@ -278,7 +281,7 @@ class EngineProcess:
                     logger.error("A completion failed: %s", message.message)
                 self._resolve(message.id, None)
             case messages.Pong():
-                self._pong_at = time.monotonic()
+                self._pongs += 1
                 self._stalled_s, self._stall_s_max = message.stalled_s, message.stall_s_max
                 self.figures = message.figures
             case _:
@@ -286,12 +289,15 @@ class EngineProcess:
 
     async def _watch(self) -> None:
         """Kill a process that answers no ping, or whose lane stands still."""
+        missed = 0
         for number in range(sys.maxsize):
+            pongs = self._pongs
             self.send(messages.Ping(number))
             await asyncio.sleep(PING_S)
-            silent_s = time.monotonic() - self._pong_at
+            missed = missed + 1 if self._pongs == pongs else 0
+            missed_max = PONGS_MISSED_MAX if self._pongs else START_S_MAX / PING_S
             stalled = self._stalled_s > max(STALL_S_MIN, STALL_FACTOR * self._stall_s_max)
-            if silent_s > PONG_S_MAX or stalled:
+            if missed >= missed_max or stalled:
                 logger.error("The engine hangs; it is replaced.")
                 self._kill()
                 return
