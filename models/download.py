@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import logging
 import os
 import shutil
 import subprocess
@@ -119,30 +120,51 @@ def _download_hugging_face(
 ) -> tuple[Path, str]:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    from huggingface_hub import HfApi, RepoFile, hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub import HfApi, RepoFile
 
+    logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
     place = f"{source.repository}/{source.file}"
     try:
-        found = HfApi().get_paths_info(source.repository, source.file)
+        found = HfApi(os.environ.get("HF_ENDPOINT")).get_paths_info(source.repository, source.file)
         if not found or not isinstance(found[0], RepoFile):
             raise ModelFetchError(f"{place} is not there any more. Fetch another model.")
-        size, lfs = found[0].size, found[0].lfs
+        size, sha256 = found[0].size, found[0].lfs.sha256 if found[0].lfs else ""
+        partial = directory / f"{sha256[:16] or 'model'}.part"
         with _watch(directory, f"download {source.repository}", progress, size):
-            path = Path(hf_hub_download(source.repository, source.file, local_dir=directory))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+            _resume(source, partial, size)
+    except ModelFetchError:
+        raise
+    except Exception as error:
+        # The hub's client lets the errors of whichever HTTP library it uses through.
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ModelFetchError(
             f"{place} could not be fetched: {reason} Check the network (HF_ENDPOINT names a "
             "mirror), accept the model's licence on its page if it has one, then try again: the "
             "download resumes."
         ) from None
-    if lfs is None:
-        return path, "recorded at the first fetch"
-    if file_sha256(path) != lfs.sha256:
-        path.unlink()
+    if sha256 and file_sha256(partial) != sha256:
+        partial.unlink()
         raise ModelFetchError(f"{place} arrived damaged. It was thrown away; try again.")
-    return path, "the repository's own"
+    path = directory / Path(source.file).name
+    partial.replace(path)
+    return path, "the repository's own" if sha256 else "recorded at the first fetch"
+
+
+def _resume(source: HuggingFaceSource, partial: Path, size: int) -> None:
+    """Append what ``partial`` lacks.
+
+    The hub's own hf_hub_download starts a broken download over, so its next layer is used.
+    """
+    from huggingface_hub import hf_hub_url
+    from huggingface_hub.file_download import http_get
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
+
+    url = hf_hub_url(source.repository, source.file, endpoint=os.environ.get("HF_ENDPOINT"))
+    with partial.open("ab") as file:
+        held = file.tell()
+        if held < size:
+            headers = build_hf_headers()
+            http_get(url, file, resume_size=held, headers=headers, expected_size=size)
 
 
 @contextmanager

@@ -33,7 +33,8 @@ class InstalledModel:
 
     ``preferred`` is the quantisation in use, ``threads_*`` the measured best (0: not measured).
     ``template`` and ``template_reason`` tell a reader what :mod:`assist.models.template` found
-    when the file was checked; ``checksum_origin`` says what the checksum was compared with.
+    when the file was checked; ``checksum_origin`` says what the checksum was compared with,
+    ``adapter_sha256`` which adapter is merged into the weights.
     """
 
     name: str
@@ -43,6 +44,7 @@ class InstalledModel:
     template: str = ""
     template_reason: str = ""
     checksum_origin: str = ""
+    adapter_sha256: str = ""
     threads_prefill: int = 0
     threads_decode: int = 0
     measurements: dict[str, float] = field(default_factory=dict)

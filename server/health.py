@@ -161,6 +161,14 @@ def _check_directories() -> Iterator[Finding]:
             yield Finding(label, "fine", f"{directory}, {free_mb // 1024} GB free")
 
 
+def _check_sandbox() -> Iterator[Finding]:
+    from assist.analysis.execution.layers import sandbox_layers
+
+    found = sandbox_layers()
+    for layer in found.layers:
+        yield Finding(f"sandbox: {layer.name}", layer.state, layer.detail, layer.remedy)
+
+
 def _check_tools() -> Iterator[Finding]:
     if importlib.util.find_spec("pip") is None and shutil.which("pip3") is None:
         text = "is missing: the embedded model cannot be fetched"
@@ -197,5 +205,6 @@ CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
     _check_model,
     _check_memory,
     _check_directories,
+    _check_sandbox,
     _check_tools,
 )
