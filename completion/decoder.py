@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
+from assist.analysis.monitors.verdict import ACCEPTED
 from assist.completion.drafter import Draft, Drafter
+from assist.completion.guard import LEGAL_MASS_MIN, Guard
 from assist.completion.stop import StopRules, find_stop, loops
 from assist.completion.token_trie import TokenTrie
 from assist.models.kv_session import KvSession
 from assist.models.model import Abort, Logits
 from assist.models.vocabulary import Vocabulary
 
-Reason = Literal["end", "stop", "loop", "tokens", "time"]
+Reason = Literal["end", "stop", "loop", "tokens", "time", "illegal"]
 
 # Rows of a batch differ from rows of single evaluations in the last digits. Where the best two
 # tokens are closer than this, the token is evaluated alone, so that drafts never change a text.
@@ -34,8 +36,8 @@ class Limits:
 class Decoded:
     """One answer: its text after the healed bytes, tokens, and natural log-probabilities.
 
-    ``reason``: the model's end token, a stop rule, a repetition, or a limit in tokens or time.
-    ``drafted`` and ``accepted`` count speculated tokens.
+    ``reason``: the model's end token, a stop rule, a repetition, a limit in tokens or
+    time, or monitors that left nothing probable. ``drafted`` and ``accepted`` count speculated tokens.
     """
 
     text: str
@@ -61,77 +63,157 @@ def decode(
     ends: frozenset[int],
     heal: bytes = b"",
     drafter: Drafter | None = None,
+    guard: Guard | None = None,
     abort: Abort | None = None,
 ) -> Decoded:
     """Answer after the tokens in ``kv``, whose last row of logits is ``logits``.
 
     Speculation is lossless: a drafted token counts only where it is the model's own choice.
-    Raises :class:`assist.models.model.Aborted` on ``abort``; ``kv`` stays valid and may hold the
-    answer's tokens.
+    With a ``guard`` every token is sampled freely and checked; only after a rejection the model
+    chooses among what is legal. Raises :class:`assist.models.model.Aborted` on ``abort``; ``kv``
+    stays valid and may hold the answer's tokens.
     """
-    answer = _Answer(kv.model.vocabulary, rules, limits, heal)
+    answer = _Answer(kv.model.vocabulary, rules, limits, heal, trie, ends, guard)
     start = len(kv.tokens)
     draft: Draft | None = None
     rows = logits[-1:]
     while True:
-        accepted, reason = _accept(kv, start, rows, draft, answer, trie, ends, abort)
+        accepted, reason = _accept(kv, start, rows, draft, answer, abort)
         if draft and drafter:
             drafter.record(draft, accepted)
             answer.drafted += len(draft.tokens)
             answer.accepted += accepted
+        draft = None
+        kept = len(answer.tokens)
+        if reason == "retry":
+            kv.truncate(start + kept)
+            rows = answer.rows[kept][np.newaxis]
+            continue
         if reason:
-            kv.truncate(start + len(answer.tokens))
+            kv.truncate(start + kept)
             return answer.decoded(reason)
-        kv.truncate(start + len(answer.tokens) - 1)
-        draft = drafter.propose(answer.tokens, limits.tokens_max) if drafter else None
+        kv.truncate(start + kept - 1)
+        if drafter:
+            draft = answer.legal_part(drafter.propose(answer.tokens, limits.tokens_max))
         rows = _evaluate(kv, answer.tokens[-1], draft, drafter, abort)
 
 
 class _Answer:
-    """The answer so far."""
+    """The answer so far: its tokens, the rows they were chosen from, and what ends it."""
 
     def __init__(
-        self, vocabulary: Vocabulary, rules: StopRules, limits: Limits, heal: bytes
+        self,
+        vocabulary: Vocabulary,
+        rules: StopRules,
+        limits: Limits,
+        heal: bytes,
+        trie: TokenTrie,
+        ends: frozenset[int],
+        guard: Guard | None,
     ) -> None:
         self.tokens: list[int] = []
-        self.scores: list[float] = []
+        self.rows: list[Logits] = []
         self.drafted = self.accepted = 0
-        self._vocabulary, self._rules, self._limits, self._heal = vocabulary, rules, limits, heal
-        self._data = b""
-        self._cut: int | None = None
+        self._rules, self._limits, self._heal = rules, limits, heal
+        self._vocabulary, self._trie, self._ends, self._guard = vocabulary, trie, ends, guard
 
-    @property
-    def forced(self) -> bytes:
-        """Bytes that the answer still has to begin with."""
-        return self._heal[len(self._data) :]
+    def take(self, row: Logits) -> Reason | Literal["retry"] | None:
+        """Add the best token of ``row``; returns why the answer ends with it.
+
+        "retry": the monitors took the answer back to fewer tokens; its next row is known.
+        """
+        at = len(self.tokens)
+        token = self._choose(row, at)
+        del self.rows[at:]
+        self.rows.append(row)
+        if token is None:
+            return "illegal"
+        if token in self._ends:
+            return self._judged("end", "")
+        self.tokens.append(token)
+        text = self.text
+        cut = find_stop(self._rules, text)
+        if cut is not None:
+            return self._judged("stop", text[:cut])
+        looped = loops(self.tokens)
+        if looped:
+            del self.tokens[-looped:]
+            return "loop"
+        reason: Reason | None = None
+        if len(self.tokens) >= self._limits.tokens_max:
+            reason = "tokens"
+        elif time.perf_counter() > self._limits.deadline:
+            reason = "time"
+        return self._judged(reason, text)
 
     @property
     def text(self) -> str:
         """Text after the healed bytes; a character that is not complete yet is left out."""
         return self._data[len(self._heal) :].decode("utf-8", "ignore")
 
-    def push(self, token: int, row: Logits) -> Reason | None:
-        """Add a token; returns why the answer ends with it."""
-        self.tokens.append(token)
-        self.scores.append(_log_probability(row, token))
-        self._data += self._vocabulary.pieces[token]
-        self._cut = find_stop(self._rules, self.text)
-        if self._cut is not None:
-            return "stop"
-        looped = loops(self.tokens)
-        if looped:
-            del self.tokens[-looped:], self.scores[-looped:]
-            self._data = b"".join(self._vocabulary.pieces[token] for token in self.tokens)
-            return "loop"
-        if len(self.tokens) >= self._limits.tokens_max:
-            return "tokens"
-        return "time" if time.perf_counter() > self._limits.deadline else None
+    @property
+    def _data(self) -> bytes:
+        pieces = self._vocabulary.pieces
+        return b"".join([pieces[token] for token in self.tokens])
+
+    def legal_part(self, draft: Draft | None) -> Draft | None:
+        """The draft up to its first token that the monitors would reject."""
+        if draft is None or self._guard is None:
+            return draft
+        pieces = self._vocabulary.pieces
+        count = self._guard.legal_start(pieces[token] for token in draft.tokens)
+        return replace(draft, tokens=draft.tokens[:count]) if count else None
 
     def decoded(self, reason: Reason) -> Decoded:
-        text = self.text[: self._cut] if reason == "stop" else self.text
+        text = self.text
+        cut = find_stop(self._rules, text) if reason == "stop" else None
+        scores = map(_log_probability, self.rows, self.tokens)
         return Decoded(
-            text, tuple(self.tokens), tuple(self.scores), reason, self.drafted, self.accepted
+            text[:cut], tuple(self.tokens), tuple(scores), reason, self.drafted, self.accepted
         )
+
+    def _choose(self, row: Logits, at: int) -> int | None:
+        """Most probable token; where bytes are forced or texts are legal, among those that lead there."""
+        guard = self._guard
+        banned = guard.banned.get(at, ()) if guard else ()
+        if banned:
+            row = row.copy()
+            row[list(banned)] = -np.inf
+        allowed = guard.masks.get(at) if guard else None
+        if guard and allowed is not None:
+            mass = float(np.exp(row[allowed] - _log_sum(row)).sum())
+            guard.masked += 1
+            guard.legal_mass = min(guard.legal_mass, mass)
+            if mass < LEGAL_MASS_MIN:
+                return None
+            # An end is never masked: it leaves the answer as it is.
+            allowed = np.append(allowed, sorted(self._ends))
+        else:
+            forced = self._heal[len(self._data) :]
+            allowed = self._trie.compatible(forced) if forced else None
+        if allowed is None or not len(allowed):
+            return int(row.argmax())
+        return int(allowed[row[allowed].argmax()])
+
+    def _judged(self, reason: Reason | None, shown: str) -> Reason | Literal["retry"] | None:
+        """``reason``, unless the monitors reject what was written."""
+        guard = self._guard
+        if guard is None:
+            return reason
+        verdict = ACCEPTED
+        if reason != "end":
+            verdict = guard.advance(self._heal + shown.encode() if reason == "stop" else self._data)
+        if verdict.accepted and reason in ("end", "stop"):
+            verdict = guard.finish()
+            if reason == "end" and not verdict.accepted:
+                return "illegal"
+        if verdict.accepted:
+            return reason
+        kept = guard.reject(verdict, self.tokens)
+        if kept is None:
+            return "illegal"
+        del self.tokens[kept:]
+        return "retry"
 
 
 def _accept(
@@ -140,10 +222,8 @@ def _accept(
     rows: Logits,
     draft: Draft | None,
     answer: _Answer,
-    trie: TokenTrie,
-    ends: frozenset[int],
     abort: Abort | None,
-) -> tuple[int, Reason | None]:
+) -> tuple[int, Reason | Literal["retry"] | None]:
     """Add the model's own tokens, one for each row while the draft foresaw them.
 
     Returns how many drafted tokens were right, and why the answer ends.
@@ -155,13 +235,10 @@ def _accept(
             kv.truncate(start + len(answer.tokens) - 1)
             exact = kv.extend(answer.tokens[-1:], abort=abort)[-1]
             drafted = drafted[:number]
-        token = _best(exact, trie, answer.forced)
-        if token in ends:
-            return number, "end"
-        reason = answer.push(token, exact)
-        right = number < len(drafted) and drafted[number] == token
+        reason = answer.take(exact)
+        right = number < len(drafted) and answer.tokens[-1:] == [drafted[number]]
         if reason or not right:
-            return number + right, reason
+            return number + (right and reason != "retry"), reason
     raise AssertionError("the row after the draft always ends the loop")
 
 
@@ -181,16 +258,11 @@ def _is_tie(row: Logits) -> bool:
     return bool(first - second < TIE_LOGITS)
 
 
-def _best(row: Logits, trie: TokenTrie, forced: bytes) -> int:
-    """Most probable token; while bytes are forced, among those that can lead to them."""
-    if not forced:
-        return int(row.argmax())
-    allowed = trie.compatible(forced)
-    if not len(allowed):
-        return int(row.argmax())
-    return int(allowed[row[allowed].argmax()])
+def _log_sum(row: Logits) -> float:
+    """Logarithm of the sum of exponentials."""
+    top = float(row.max())
+    return top + float(np.log(np.exp(row - top).sum()))
 
 
 def _log_probability(row: Logits, token: int) -> float:
-    top = row.max()
-    return float(row[token] - top - np.log(np.exp(row - top).sum()))
+    return float(row[token]) - _log_sum(row)

@@ -9,10 +9,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from assist.analysis.document import Document, Edit, Position, Span
+from assist.analysis.lexer import StatementIndex
+from assist.analysis.monitors.session import session as watch
+from assist.analysis.monitors.view import Facts
 from assist.analysis.syntax import Syntax, enclosing, indentation_at, parse, reparse
 from assist.completion.candidate import Candidate, Place, fit
 from assist.completion.decoder import Decoded, Limits, decode
 from assist.completion.drafter import GAP, Drafter, DraftStatistics, TokenIndex
+from assist.completion.guard import Guard, LegalSets
 from assist.completion.parsable import keeps_parsable
 from assist.completion.prompt import (
     HEAL_TOKENS_MAX,
@@ -30,6 +34,7 @@ from assist.models.template import FimTemplate
 TOKENS_MAX = 64
 DECODE_MS_MAX = 4_000.0
 DOCUMENTS_MAX = 64
+UNFINISHED = ("loop", "tokens", "time")
 # Code points before and after the cursor that a candidate is fitted to.
 HEAD_MAX = 4_000
 TAIL_MAX = 2_000
@@ -45,6 +50,7 @@ class CompletionOptions:
     multiline: bool = False
     heal: bool = True
     speculate: bool = True
+    monitors: bool = True
 
 
 @dataclass(frozen=True)
@@ -59,9 +65,10 @@ class Completion:
 
 @dataclass
 class OpenDocument:
-    """What is kept between two completions of one document: its syntax and its prompt's window."""
+    """What is kept between two completions of one document."""
 
     syntax: Syntax
+    statements: StatementIndex = field(default_factory=StatementIndex)
     window: Window | None = None
 
     def update(self, document: Document) -> None:
@@ -85,6 +92,10 @@ class EngineSession:
     @cached_property
     def trie(self) -> TokenTrie:
         return TokenTrie(self.kv.model.vocabulary)
+
+    @cached_property
+    def legal_sets(self) -> LegalSets:
+        return LegalSets(self.trie)
 
     @cached_property
     def ends(self) -> frozenset[int]:
@@ -116,11 +127,12 @@ def complete(
     position: Position,
     options: CompletionOptions | None = None,
     *,
+    facts: Facts | None = None,
     abort: Abort | None = None,
 ) -> Completion:
     """Candidates for the cursor; an empty answer is valid.
 
-    Raises :class:`assist.models.model.Aborted` when ``abort`` returned true; the session stays
+    ``facts`` are what the monitors know about the place besides the text. Raises :class:`assist.models.model.Aborted` when ``abort`` returned true; the session stays
     valid then.
     """
     options = options or CompletionOptions()
@@ -131,6 +143,7 @@ def complete(
     prompted = time.perf_counter()
     prefill = session.kv.prefill(prompt.tokens, document=document.uri, abort=abort)
     prefilled = time.perf_counter()
+    guard = _guard(session, opened, offset, prompt, facts) if options.monitors else None
     decoded = decode(
         session.kv,
         prefill.logits,
@@ -140,9 +153,10 @@ def complete(
         ends=session.ends,
         heal=prompt.heal,
         drafter=_drafter(session, prompt) if options.speculate else None,
+        guard=guard,
         abort=abort,
     )
-    candidates = _candidates(opened, offset, decoded)
+    candidates = _candidates(opened, offset, decoded, guard)
     ended = time.perf_counter()
     return Completion(
         candidates,
@@ -152,9 +166,14 @@ def complete(
             "context": (prompted - started) * 1e3,
             "prefill": (prefilled - prompted) * 1e3,
             "decode": (ended - prefilled) * 1e3,
-            "monitors": 0.0,
+            "monitors": guard.seconds * 1e3 if guard else 0.0,
         },
-        monitors={"checked": 0, "rejected": 0, "masked": 0, "open": 0},
+        monitors={
+            "checked": guard.tally.checked if guard else 0,
+            "rejected": guard.rejected if guard else 0,
+            "masked": guard.masked if guard else 0,
+            "open": guard.tally.open if guard else 0,
+        },
     )
 
 
@@ -175,7 +194,23 @@ def _prompt(
     return prompt
 
 
-def _candidates(opened: OpenDocument, offset: int, decoded: Decoded) -> tuple[Candidate, ...]:
+def _guard(
+    session: EngineSession,
+    opened: OpenDocument,
+    offset: int,
+    prompt: FimPrompt,
+    facts: Facts | None,
+) -> Guard | None:
+    """The monitors for an answer at ``offset``; none where nothing is watched."""
+    state = watch(opened.syntax.document, offset, facts, opened.statements)
+    if state is None:
+        return None
+    return Guard(session.legal_sets, prompt.heal, prompt.prefix, [state])
+
+
+def _candidates(
+    opened: OpenDocument, offset: int, decoded: Decoded, guard: Guard | None
+) -> tuple[Candidate, ...]:
     document = opened.syntax.document
     # A block's header is code for sure, so brackets and quotes can be read from there.
     blocks = enclosing(opened.syntax, offset)
@@ -186,10 +221,21 @@ def _candidates(opened: OpenDocument, offset: int, decoded: Decoded) -> tuple[Ca
         document.language,
         indentation(indentation_at(document, offset)),
     )
-    text = fit(decoded.text, place, finished=decoded.finished)
-    while text and not keeps_parsable(opened.syntax, offset, text):
+    text = decoded.text
+    if decoded.reason == "illegal":
+        text = text.rpartition("\n")[0]
+    text = fit(text, place, finished=decoded.reason not in UNFINISHED)
+    while text and not (_exists(guard, text) and keeps_parsable(opened.syntax, offset, text)):
         text = text.rpartition("\n")[0].rstrip()
     return (Candidate(text, Span(offset, offset), _score(decoded)),) if text else ()
+
+
+def _exists(guard: Guard | None, text: str) -> bool:
+    """Whether the monitors let ``text`` stand as a whole, with all that is known by now."""
+    if guard is None:
+        return True
+    state, verdict = guard.states[0].advance(text)
+    return verdict.accepted and state.finish().accepted
 
 
 def _drafter(session: EngineSession, prompt: FimPrompt) -> Drafter:

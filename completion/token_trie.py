@@ -20,6 +20,7 @@ class TokenTrie:
     """
 
     def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
         texts = [
             (piece, token)
             for token, piece in enumerate(vocabulary.pieces)

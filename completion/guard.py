@@ -1,0 +1,184 @@
+"""Holds the monitors' view of an answer and turns a rejection into the tokens that may stand instead; it never asks the model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from assist.analysis.monitors.session import MonitorState, Tally
+from assist.analysis.monitors.verdict import ACCEPTED, Verdict
+from assist.completion.token_trie import TokenIds, TokenTrie
+
+# Past this the monitors stay open for the rest of the answer.
+SECONDS_MAX = 0.1
+REJECTIONS_MAX = 12
+# With less probability on all legal tokens together the model means something else.
+LEGAL_MASS_MIN = 0.002
+SETS_MAX = 256
+
+
+@dataclass
+class LegalSets:
+    """Tokens that may begin what is left of legal texts, compiled once and kept."""
+
+    trie: TokenTrie
+    known: dict[tuple[bytes, frozenset[str]], TokenIds] = field(default_factory=dict)
+
+    def tokens(self, start: bytes, texts: frozenset[str], written: bytes) -> TokenIds:
+        """Tokens after ``written`` with which it can still become ``start`` and one of ``texts``.
+
+        A token may go on behind a legal text, but not with a character that would continue it.
+        """
+        key = start + b"\n" + written, texts
+        found = self.known.get(key)
+        if found is None:
+            found = self._compile(start, texts, written)
+            if len(self.known) >= SETS_MAX:
+                self.known.pop(next(iter(self.known)))
+            self.known[key] = found
+        return found
+
+    def _compile(self, start: bytes, texts: frozenset[str], written: bytes) -> TokenIds:
+        allowed: list[TokenIds] = []
+        for text in texts:
+            whole = start + text.encode()
+            if whole.startswith(written):
+                rest = whole[len(written) :]
+                allowed.append(self.trie.starts_of(rest))
+                allowed.append(self._going_on(rest, continues=_is_word(whole[-1:])))
+        return np.unique(np.concatenate(allowed)) if allowed else np.zeros(0, np.int64)
+
+    def _going_on(self, rest: bytes, *, continues: bool) -> TokenIds:
+        """Tokens that hold all of ``rest`` and do not continue a word behind it."""
+        tokens = self.trie.starting_with(rest)
+        if not continues:
+            return tokens
+        if not rest:
+            return self._no_words
+        pieces, size = self.trie.vocabulary.pieces, len(rest)
+        return tokens[[not _is_word(pieces[token][size : size + 1]) for token in tokens.tolist()]]
+
+    @cached_property
+    def _no_words(self) -> TokenIds:
+        pieces = self.trie.vocabulary.pieces
+        tokens = self.trie.starting_with(b"")
+        return tokens[[not _is_word(pieces[token][:1]) for token in tokens.tolist()]]
+
+
+@dataclass
+class Guard:
+    """The monitors beside one answer: their state after each of its tokens.
+
+    ``heal`` are the bytes that the answer repeats from before the cursor, ``head`` the text
+    before the cursor. ``masked`` counts the tokens that were chosen among legal ones only.
+    """
+
+    sets: LegalSets
+    heal: bytes
+    head: str
+    states: list[MonitorState]
+    written: list[bytes] = field(default_factory=lambda: [b""])
+    masks: dict[int, TokenIds] = field(default_factory=dict)
+    banned: dict[int, list[int]] = field(default_factory=dict)
+    masked: int = 0
+    rejected: int = 0
+    legal_mass: float = 1.0
+    seconds: float = 0.0
+
+    @property
+    def tally(self) -> Tally:
+        return self.states[0].tally
+
+    def advance(self, data: bytes) -> Verdict:
+        """The answer grew by a token and is ``data`` now, healed bytes included."""
+        started = time.perf_counter()
+        state, verdict = self.states[-1], ACCEPTED
+        added = self._text(data)[len(self._text(self.written[-1])) :]
+        if added and self.seconds < SECONDS_MAX:
+            state, verdict = state.advance(added)
+        self.written.append(data)
+        self.states.append(state)
+        self.seconds += time.perf_counter() - started
+        return verdict
+
+    def finish(self) -> Verdict:
+        """The answer ends here."""
+        if self.seconds > SECONDS_MAX:
+            return ACCEPTED
+        started = time.perf_counter()
+        verdict = self.states[-1].finish()
+        self.seconds += time.perf_counter() - started
+        return verdict
+
+    def legal_start(self, pieces: Iterable[bytes]) -> int:
+        """How many of drafted ``pieces`` the monitors let stand after the answer so far."""
+        started = time.perf_counter()
+        state, data = self.states[-1], self.written[-1]
+        count = 0
+        for piece in pieces:
+            if self.seconds < SECONDS_MAX:
+                longer = self._text(data + piece)
+                state, verdict = state.advance(longer[len(self._text(data)) :])
+                if not verdict.accepted:
+                    break
+            data += piece
+            count += 1
+        self.seconds += time.perf_counter() - started
+        return count
+
+    def reject(self, verdict: Verdict, tokens: Sequence[int]) -> int | None:
+        """How many tokens may stay after a rejection; none where the answer has to be dropped.
+
+        The mask for the token after them is kept until the answer is cut below it.
+        """
+        self.rejected += 1
+        if self.rejected > REJECTIONS_MAX or not tokens:
+            return None
+        if verdict.legal is None:
+            kept = len(tokens) - 1
+            self.banned.setdefault(kept, []).append(tokens[-1])
+            self._cut(kept)
+            return kept
+        started = time.perf_counter()
+        masked = self._mask(verdict, len(tokens) - 1)
+        self.seconds += time.perf_counter() - started
+        return masked
+
+    def allowed(self, kept: int) -> TokenIds | None:
+        """Legal tokens for the place after ``kept`` tokens; none where anything may stand."""
+        return self.masks.get(kept)
+
+    def _mask(self, verdict: Verdict, newest: int) -> int | None:
+        assert verdict.legal is not None
+        start, legal = verdict.span.start, verdict.legal
+        if start < 0:
+            typed = self.head[start:]
+            legal = frozenset(name[-start:] for name in legal if name.startswith(typed))
+            start = 0
+        whole = self.heal + self._text(self.written[-1])[:start].encode()
+        for kept in range(newest, -1, -1):
+            written = self.written[kept]
+            allowed = self.sets.tokens(whole, legal, written)
+            if len(allowed):
+                self._cut(kept)
+                self.masks[kept] = allowed
+                return kept
+            if len(written) <= len(whole):
+                return None
+        return None
+
+    def _text(self, data: bytes) -> str:
+        return data[len(self.heal) :].decode("utf-8", "ignore")
+
+    def _cut(self, kept: int) -> None:
+        del self.states[kept + 1 :], self.written[kept + 1 :]
+        self.masks = {at: mask for at, mask in self.masks.items() if at <= kept}
+        self.banned = {at: tokens for at, tokens in self.banned.items() if at <= kept}
+
+
+def _is_word(data: bytes) -> bool:
+    return data.isalnum() or data == b"_" or data >= b"\x80"
