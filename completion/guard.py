@@ -139,8 +139,8 @@ class Guard:
         if self.rejected > REJECTIONS_MAX or not tokens:
             return None
         if verdict.legal is None:
-            kept = len(tokens) - 1
-            self.banned.setdefault(kept, []).append(tokens[-1])
+            kept = self._token_at(verdict.span.start)
+            self.banned.setdefault(kept, []).append(tokens[kept])
             self._cut(kept)
             return kept
         started = time.perf_counter()
@@ -173,6 +173,13 @@ class Guard:
 
     def _text(self, data: bytes) -> str:
         return data[len(self.heal) :].decode("utf-8", "ignore")
+
+    def _token_at(self, start: int) -> int:
+        """Index of the token that holds the character at ``start`` of the answer's text."""
+        written = range(1, len(self.written) - 1)
+        return next(
+            (n - 1 for n in written if len(self._text(self.written[n])) > start), len(written)
+        )
 
     def _cut(self, kept: int) -> None:
         del self.states[kept + 1 :], self.written[kept + 1 :]

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assist.analysis.document import Document
+from assist.analysis.monitors.view import Facts
+from assist.completion.engine import Completion, EngineSession, complete
+from assist.completion.guard import LegalSets
+from assist.completion.token_trie import TokenTrie
+from assist.models.kv_session import KvSession
+from assist.models.scripted import ScriptedModel
+from assist.models.template import PREFIX_ONLY
+from assist.models.vocabulary import Vocabulary
+
+PIECES = (".app", "append", ".append", "ended", "extend", "())", "break", "]", "    ")
+
+
+def check(
+    source: str, answers: Sequence[str], text: str, *, masked: int = 0, facts: Facts | None = None
+) -> Completion:
+    """The model prefers the first of ``answers``; ``text`` is what the monitors make of it."""
+    offset = source.index("$0")
+    document = Document("file:///a.py", source.replace("$0", ""))
+    key = source[:offset].rpartition("\n")[2] or source[:offset]
+    model = ScriptedModel({key: list(answers)}, pieces=PIECES)
+    session = EngineSession(KvSession(model), PREFIX_ONLY)
+    completion = complete(session, document, document.position_at(offset), facts=facts)
+    assert (completion.candidates[0].text if completion.candidates else "") == text
+    assert completion.monitors["masked"] == masked
+    return completion
+
+
+def test_what_is_legal_is_left_alone() -> None:
+    completion = check("x = (a$0\n", ["+ b)"], "+ b)")
+    assert completion.monitors["rejected"] == 0
+
+
+def test_the_wrong_closer_is_replaced_by_the_right_one() -> None:
+    completion = check("x = (abc$0\n", [" + d]", " + d)"], " + d)", masked=1)
+    assert completion.monitors["rejected"] == 1
+
+
+def test_a_word_that_cannot_stand_is_avoided() -> None:
+    completion = check("def f():\n    $0\nx = 1\n", ["break\n", "return 1\n"], "return 1")
+    assert completion.monitors["rejected"] >= 1
+
+
+def test_an_answer_without_a_legal_way_on_is_dropped() -> None:
+    check("def f():\n    $0\nx = 1\n", ["break\n"], "")
+
+
+TEXTS = st.text(alphabet="ab.(", min_size=1, max_size=4)
+
+
+@given(
+    st.lists(TEXTS, min_size=1, max_size=12, unique=True),
+    st.frozensets(st.text(alphabet="ab", min_size=1, max_size=3), min_size=1, max_size=4),
+    st.sampled_from(["", ".", "(."]),
+    st.integers(0, 4),
+)
+def test_legal_tokens_lead_to_legal_texts(
+    pieces: list[str], legal: frozenset[str], start: str, cut: int
+) -> None:
+    vocabulary = Vocabulary(tuple(piece.encode() for piece in pieces), frozenset(), frozenset())
+    written = (start + min(legal))[:cut]
+    found = LegalSets(TokenTrie(vocabulary)).tokens(start.encode(), legal, written.encode())
+
+    def leads(piece: str) -> bool:
+        whole = written + piece
+        for text in legal:
+            goal = start + text
+            if goal.startswith(whole):
+                return goal != written
+            if whole.startswith(goal) and not whole[len(goal)].isalnum():
+                return goal.startswith(written)
+        return False
+
+    assert set(found.tolist()) == {n for n, piece in enumerate(pieces) if leads(piece)}
