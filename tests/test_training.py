@@ -135,6 +135,7 @@ def test_no_package_is_in_two_splits() -> None:
     plan = corpus.plan()
     names = [name for split in corpus.SPLITS for name in plan[split]["packages"]]
     assert len(names) == len(set(names))
+    assert {*names, "standard library"} == set(corpus.pinned_versions())
 
 
 def test_the_benchmark_is_recognised_in_another_layout() -> None:

@@ -5,6 +5,7 @@ Near duplicates go by shingles of lines (Broder 1997), overlap with a benchmark 
 
 from __future__ import annotations
 
+import csv
 import email
 import hashlib
 import random
@@ -57,18 +58,26 @@ def plan() -> dict[str, Any]:
     return tomllib.loads(text)
 
 
-def download(names: Iterable[str], folder: Path) -> list[str]:
-    """Fetch wheels with the user's own pip settings; returns the names that could not be had.
+def pinned_versions() -> dict[str, str]:
+    """The version of every package that the committed data was made from."""
+    text = resources.files("assist.models.training").joinpath("packages.csv").read_text("utf-8")
+    return {row["package"]: row["version"] for row in csv.DictReader(text.splitlines())}
 
-    A wheel that is there already is kept: a later run uses the same versions.
+
+def download(names: Iterable[str], folder: Path) -> list[str]:
+    """Fetch the pinned wheels with the user's own pip settings; returns the names not to be had.
+
+    A wheel that is there already is kept; a package without a pinned version comes as it is now.
     """
+    versions = pinned_versions()
     folder.mkdir(parents=True, exist_ok=True)
     missing = []
     for name in names:
         if wheel_of(name, folder) is not None:
             continue
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
-        command += ["--only-binary", ":all:", "--dest", str(folder), name]
+        requirement = f"{name}=={versions[name]}" if name in versions else name
+        command += ["--only-binary", ":all:", "--dest", str(folder), requirement]
         done = subprocess.run(command, capture_output=True, timeout=DOWNLOAD_SECONDS_MAX)
         if done.returncode:
             missing.append(name)

@@ -187,11 +187,13 @@ def judge(answer: str, solution: str, suffix: str, format: str) -> tuple[bool, f
 
 
 def summary(cases: Iterable[MinedCase]) -> dict[str, dict[str, float]]:
-    """Tasks, exact share, mean similarity and share that ended, by kind and in all."""
+    """Tasks, exact share, mean similarity and share that ended: in all, by kind and by lengths."""
     groups: dict[str, list[MinedCase]] = defaultdict(list)
     for case in cases:
-        groups[case.kind].append(case)
         groups["all"].append(case)
+        groups[case.kind].append(case)
+        groups[f"prefix {length_class(case.prefix_code_points, 300, 900)}"].append(case)
+        groups[f"suffix {length_class(case.suffix_code_points, 100, 350)}"].append(case)
     return {
         kind: {
             "tasks": len(group),
@@ -201,6 +203,12 @@ def summary(cases: Iterable[MinedCase]) -> dict[str, dict[str, float]]:
         }
         for kind, group in groups.items()
     }
+
+
+def length_class(code_points: int, low: int, high: int) -> str:
+    if code_points < low:
+        return f"below {low}"
+    return f"{low} to {high}" if code_points < high else f"{high} and more"
 
 
 def write_rows(path: Path, rows: Sequence[MinedTask] | Sequence[MinedCase]) -> None:

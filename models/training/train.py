@@ -40,19 +40,19 @@ class Recipe:
 
     rank: int = 32
     scale: float = 2.0
-    rate: float = 1e-3
+    rate: float = 8e-4
     rate_b_ratio: float = 2.0
     warmup_steps: int = 15
-    decay_share: float = 0.3
-    steps: int = 500
-    batch_tokens: int = 2400
-    micro_tokens: int = 1536
+    decay_share: float = 0.6
+    steps: int = 700
+    batch_tokens: int = 800
+    micro_tokens: int = 1000
     clip: float = 1.0
     plain_weight: float = 0.25
-    long_from: float = 0.65
+    long_from: float = 0.6
     long_share: float = 0.3
     validation_every: int = 40
-    validation_examples: int = 64
+    validation_examples: int = 48
     checkpoint_seconds: float = 180.0
     seed: int = 1
     full: bool = False
