@@ -187,7 +187,7 @@ class EngineProcess:
         except asyncio.CancelledError:
             self.send(messages.Cancel(id_))
             if cancel_s_max is not None:
-                done, _ = await asyncio.wait([future], timeout=cancel_s_max)
+                done, _ = await asyncio.wait([future], timeout=cancel_s_max * _patience())
                 if not done:
                     logger.error(
                         "The engine did not stop within %s s; it is replaced.", cancel_s_max
@@ -295,9 +295,10 @@ class EngineProcess:
             self.send(messages.Ping(number))
             await asyncio.sleep(PING_S)
             missed = missed + 1 if self._pongs == pongs else 0
-            missed_max = PONGS_MISSED_MAX if self._pongs else START_S_MAX / PING_S
-            stalled = self._stalled_s > max(STALL_S_MIN, STALL_FACTOR * self._stall_s_max)
-            if missed >= missed_max or stalled:
+            patience = _patience()
+            missed_max = PONGS_MISSED_MAX * patience if self._pongs else START_S_MAX / PING_S
+            stall_s_max = max(STALL_S_MIN * patience, STALL_FACTOR * self._stall_s_max)
+            if missed >= missed_max or self._stalled_s > stall_s_max:
                 logger.error("The engine hangs; it is replaced.")
                 self._kill()
                 return
@@ -341,6 +342,13 @@ class EngineProcess:
             f"The engine crashed {CRASHES_MAX + 1} times. Choose another model or look at the "
             "log; a change of the settings or the command assist.restart starts it again."
         )
+
+
+def _patience() -> float:
+    """How much slower than alone a process may be, because others want the same cores."""
+    if not hasattr(os, "getloadavg"):
+        return 1.0
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def opened(document: Document) -> messages.Opened:
