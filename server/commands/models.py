@@ -7,10 +7,8 @@ from pathlib import Path
 
 import click
 
-from assist.models.catalog import CatalogEntry
-from assist.models.registry import InstalledModel
-from assist.models.template import PREFIX_ONLY
 from assist.server.progress import console, show_progress
+from assist.server.reports.models import model_rows
 
 
 @click.group("models")
@@ -22,7 +20,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def list_models(as_json: bool) -> None:
     """Models on this machine and in the catalog, with licence and template."""
-    rows = _rows()
+    rows = model_rows()
     if as_json:
         click.echo(json.dumps({"models": rows}, indent=2))
         return
@@ -132,46 +130,3 @@ def tune(name: str | None) -> None:
         f"{name}: {best.quantisation}, {best.threads_prefill} threads for prefill and "
         f"{best.threads_decode} for decode from now on"
     )
-
-
-def _rows() -> list[dict[str, str | int]]:
-    from assist.models.catalog import load_catalog
-    from assist.models.registry import chosen_name, installed_models
-
-    installed = {model.name: model for model in installed_models()}
-    chosen = chosen_name()
-    rows = [
-        _row(entry, installed.pop(entry.name, None), chosen) for entry in load_catalog().entries
-    ]
-    return rows + [_row(None, model, chosen) for model in installed.values()]
-
-
-def _row(
-    entry: CatalogEntry | None, model: InstalledModel | None, chosen: str
-) -> dict[str, str | int]:
-    row: dict[str, str | int] = {"state": "", "context_tokens": 0, "licence": "", "note": ""}
-    if entry is not None:
-        row |= {
-            "name": entry.name,
-            "title": entry.title,
-            "quantisation": entry.source.quantisation,
-            "megabytes": entry.download_mb,
-            "context_tokens": entry.context_tokens,
-            "licence": entry.licence,
-            "template": str(entry.template or PREFIX_ONLY),
-            "template_reason": "from the catalog" if entry.template else "prefix only",
-            "source": str(entry.source),
-            "note": entry.note,
-        }
-    if model is not None:
-        row |= {
-            "name": model.name,
-            "state": "in use" if model.name == chosen else "here",
-            "quantisation": model.preferred,
-            "megabytes": model.file.size // 2**20,
-            "template": model.template,
-            "template_reason": model.template_reason,
-            "source": model.source,
-            "file": model.file.path,
-        }
-    return row

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from lsprotocol import types as lsp
 
 from assist.server.language_server import AssistServer
+from assist.server.reports.models import model_rows
 from assist.server.settings import language_enabled
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ def status_of(server: AssistServer) -> dict[str, Any]:
             "template": model.template,
             "load_seconds": model.seconds,
         },
+        "models": model_rows(),
         "engine": {"pid": engine.pid, "restarts": engine.restarts, **engine.figures},
         "queue": {
             "running": session.lane.running is not None,

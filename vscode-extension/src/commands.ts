@@ -13,7 +13,7 @@ import type { Status } from "./status";
 /** The part of the answer to `assist.status` that is shown here. */
 interface ServerStatus {
   model?: { name: string; state?: string };
-  models?: { name: string; fetched: boolean; description?: string; megabytes?: number }[];
+  models?: { name: string; state: string; title?: string; megabytes: number; licence: string }[];
 }
 
 interface Parts {
@@ -92,15 +92,15 @@ async function pickModel(parts: Parts): Promise<void> {
   }
   const items = (status.models ?? []).map((model) => ({
     label: `${model.name === status.model?.name ? "$(check) " : ""}${model.name}`,
-    description: model.fetched ? "on this machine" : "not fetched yet",
-    detail: model.description ?? "",
+    description: model.state === "" ? `fetches ${String(model.megabytes)} MB` : "on this machine",
+    detail: [model.title, model.licence].filter(Boolean).join(" · "),
     model,
   }));
   const picked = await vscode.window.showQuickPick(items, { title: "Model", matchOnDetail: true });
   if (picked === undefined) {
     return;
   }
-  if (!picked.model.fetched && !(await fetchModel(parts, picked.model.name))) {
+  if (picked.model.state === "" && !(await fetchModel(parts, picked.model.name))) {
     return;
   }
   await setModel(picked.model.name);
