@@ -18,6 +18,7 @@ TIME_MS_MAX = 20_000.0
 class Stop:
     """A line of the sample that is typed up to ``typed``; ``within`` names its function."""
 
+    title: str
     within: str
     typed: str
     rest: str
@@ -39,12 +40,17 @@ class Visit:
 
 
 STOPS = (
-    Stop("total_price", "    for", " parcel in parcels:"),
-    Stop("total_price", "        total += ", "parcel.price()"),
-    Stop("by_city", "            groups", "[parcel.city] = []"),
-    Stop("cities", "        if parcel", ".city not in seen:"),
+    Stop("first look at the file", "total_price", "    for", " parcel in parcels:"),
+    Stop("the next line", "total_price", "        total += ", "parcel.price()"),
+    Stop("a function further down", "by_city", "            groups", "[parcel.city] = []"),
+    Stop("and another", "cities", "        if parcel", ".city not in seen:"),
 )
-EDITED = Stop("heaviest", "    return max(parcels, key=", "lambda parcel: parcel.weight)")
+EDITED = Stop(
+    "after a field was added in line 20",
+    "heaviest",
+    "    return max(parcels, key=",
+    "lambda parcel: parcel.weight)",
+)
 INSERTED_BEFORE = "    def price("
 INSERTED = "    fragile: bool = False\n\n"
 
@@ -58,20 +64,18 @@ def sample() -> Document:
 def visit_all(session: EngineSession) -> Iterator[Visit]:
     """Complete at every stop, then once more after an edit far above the cursor."""
     document = sample()
-    for number, stop in enumerate(STOPS):
-        title = "first look at the file" if number == 0 else "further down in the same file"
-        yield visit(session, document, stop, title)
+    for stop in STOPS:
+        yield visit(session, document, stop)
     start = document.text.index(INSERTED_BEFORE)
     edited = document.apply([Edit(Span(start, start), INSERTED)])
-    line = document.position_at(start).line + 1
-    yield visit(session, edited, EDITED, f"after a field was added in line {line}")
+    yield visit(session, edited, EDITED)
 
 
-def visit(session: EngineSession, document: Document, stop: Stop, title: str) -> Visit:
+def visit(session: EngineSession, document: Document, stop: Stop) -> Visit:
     """Cut the rest of the stop's line off and ask for it."""
     function = document.text.index(f"def {stop.within}(")
     start = document.text.index(stop.typed + stop.rest, function) + len(stop.typed)
     cut = document.apply([Edit(Span(start, start + len(stop.rest)), "")])
     options = CompletionOptions(tokens_max=TOKENS_MAX, decode_ms_max=TIME_MS_MAX)
     completion = complete(session, cut, cut.position_at(start), options)
-    return Visit(title, cut, start, completion)
+    return Visit(stop.title, cut, start, completion)
