@@ -194,10 +194,28 @@ def copy_comprehension(target: Target) -> Iterator[Rewrite]:
 
 RULES = (
     Rule(
+        "count-equal-loop",
+        "Count equal elements with .count()",
+        "The sequence's own count compares in C.",
+        count_equal_loop,
+    ),
+    Rule(
+        "count-loop",
+        "Count with sum()",
+        "Adding the truth values in C is cheaper than a counter in the loop.",
+        count_loop,
+    ),
+    Rule(
         "append-loop",
         "Build the list with a comprehension",
         "A comprehension appends without looking up and calling a method for every element.",
         append_loop,
+    ),
+    Rule(
+        "sum-loop",
+        "Add up with sum()",
+        "sum() adds in C; the loop runs the interpreter for every addition.",
+        sum_loop,
     ),
     Rule(
         "add-loop",
@@ -212,27 +230,10 @@ RULES = (
         item_loop,
     ),
     Rule(
-        "sum-loop",
-        "Add up with sum()",
-        "sum() adds in C; the loop runs the interpreter for every addition.",
-        sum_loop,
-    ),
-    Rule(
-        "count-loop",
-        "Count with sum()",
-        "Adding the truth values in C is cheaper than a counter in the loop.",
-        count_loop,
-    ),
-    Rule(
-        "count-equal-loop",
-        "Count equal elements with .count()",
-        "The sequence's own count compares in C.",
-        count_equal_loop,
-    ),
-    Rule(
         "copy-comprehension",
         "Copy with list() or set()",
         "Copying in C needs no bytecode for an element.",
         copy_comprehension,
+        small=True,
     ),
 )

@@ -110,6 +110,14 @@ def gcd_loop(target: Target) -> Iterator[Rewrite]:
             or not isinstance(found["b"], cst.Name)
         ):
             continue
+        if any(
+            target.match(
+                "if type(__a) is int and type(__b) is int and __b > 0:\n    __BODY\n", before
+            )
+            for before, after in target.pairs()
+            if after is loop
+        ):
+            continue
         guarded = build_statement(
             "if type(__a) is int and type(__b) is int and __b > 0:\n    __a, __b = __gcd(__a, __b), 0\n",
             a=found["a"], b=found["b"], gcd=gcd,
@@ -239,12 +247,14 @@ RULES = (
         "Multiply instead of raising to a power",
         "A product of small numbers is one instruction; a power is a general algorithm.",
         small_power,
+        small=True,
     ),
     Rule(
         "remainder-sign",
         "Drop the needless abs()",
         "The remainder by a positive number is never negative.",
         remainder_sign,
+        small=True,
     ),
     Rule(
         "gcd-loop",
@@ -263,6 +273,7 @@ RULES = (
         "Compare instead of calling max() or min()",
         "For two values a comparison is cheaper than a call.",
         two_extremes,
+        small=True,
     ),
     Rule(
         "product-loop",

@@ -233,6 +233,10 @@ def early_exit(target: Target) -> Iterator[Rewrite]:
 def needless_copy(target: Target) -> Iterator[Rewrite]:
     """A copy that is consumed at once."""
     for node in target.nodes:
+        found = target.match_any(("list(sorted(__x))", "list(list(__x))"), node)
+        if found and isinstance(node, cst.Call):
+            yield Rewrite({node: node.args[0].value}, adversarial=about(target, found["x"]))
+            continue
         if isinstance(node, (cst.For, cst.CompFor)):
             found = target.match_any(("list(__x)", "tuple(__x)", "__x[:]"), node.iter)
             if (
@@ -309,6 +313,7 @@ RULES = (
         "Look the key up in C",
         "A lambda runs the interpreter for every element; operator's getters and methods do not.",
         lambda_key,
+        small=True,
     ),
     Rule(
         "lambda-comprehension",
@@ -321,12 +326,14 @@ RULES = (
         "Let map or filter call the function",
         "A function written in C needs no bytecode around it.",
         comprehension_map,
+        small=True,
     ),
     Rule(
         "generator-list",
         "Fill a list instead of resuming a generator",
         "Every element of a generator costs a switch into it and back.",
         generator_list,
+        small=True,
     ),
     Rule(
         "early-exit",
@@ -339,6 +346,7 @@ RULES = (
         "Drop the copy that is consumed at once",
         "The copy is read once and thrown away.",
         needless_copy,
+        small=True,
     ),
     Rule(
         "flat-copy",

@@ -1,4 +1,4 @@
-"""Every rule, and the proposals that one or several of them make for a function; it verifies nothing."""
+"""Every rule, those that change the order of growth first; it applies none."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ from assist.analysis.rules import (
 from assist.analysis.rules.rule import Rule
 
 FAMILIES = (
-    accumulation,
+    recursion,
+    pairs,
+    lookups,
+    membership,
     growth,
-    indexing,
+    sorting,
+    ranges,
+    counting,
     sequences,
     characters,
-    text,
-    membership,
-    arithmetic,
-    calls,
-    motion,
     conditions,
-    counting,
-    sorting,
-    pairs,
-    recursion,
-    ranges,
-    lookups,
     inlining,
+    motion,
+    indexing,
+    accumulation,
+    text,
+    calls,
+    arithmetic,
 )
 RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family.RULES)
 BY_NAME = {rule.name: rule for rule in RULES}

@@ -286,18 +286,21 @@ RULES = (
         "Test the limit where it can be crossed",
         "Only one branch can bring the value below the limit.",
         guard_where_needed,
+        small=True,
     ),
     Rule(
         "implied-condition",
         "Drop the condition that is already known",
         "The branch before it has ruled it out.",
         implied_condition,
+        small=True,
     ),
     Rule(
         "boolean-choice",
         "Use the comparison itself",
         "A comparison is already True or False.",
         boolean_choice,
+        small=True,
     ),
     Rule(
         "constant-choice",

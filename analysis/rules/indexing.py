@@ -198,7 +198,7 @@ def hand_counter(target: Target) -> Iterator[Rewrite]:
             continue
         if index in names(loop.iter):
             continue
-        if list(stores(loop.body)).count(index) != 1 or is_live_after(target, loop, index):
+        if stores(loop.body).count(index) != 1 or is_live_after(target, loop, index):
             continue
         source = loop.iter
         counted = build("enumerate(__x)", x=source)
@@ -232,7 +232,7 @@ def while_index(target: Target) -> Iterator[Rewrite]:
         ) or any(_continues(loop, node, target) for node in descendants(loop.body)):
             continue
         start = start_of(target, loop, index)
-        if start is None or list(stores(loop.body)).count(index) != 1:
+        if start is None or stores(loop.body).count(index) != 1:
             continue
         if not is_invariant(target, bound, loop) or not is_pure(target, bound):
             continue
@@ -280,17 +280,20 @@ RULES = (
         "Drop the unused index",
         "enumerate makes a pair and an integer for every element.",
         unused_index,
+        small=True,
     ),
     Rule(
         "hand-counter",
         "Count with enumerate",
         "enumerate counts in C.",
         hand_counter,
+        small=True,
     ),
     Rule(
         "while-index",
         "Count with range",
         "range counts in C and evaluates its bound once.",
         while_index,
+        small=True,
     ),
 )

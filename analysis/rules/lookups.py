@@ -50,6 +50,11 @@ def count_in_loop(target: Target) -> Iterator[Rewrite]:
         place = outermost_repeat(target, node, found["xs"])
         if place is None or isinstance(literal(found["x"]), str):
             continue
+        if any(
+            target.match_any(("dict.fromkeys(__xs)", "set(__xs)"), getattr(around, "iter", None))
+            for around in descendants(place)
+        ):
+            continue  # each different element is counted once already
         name = target.fresh("counts", f"{found['xs'].value}_counts")
         changes: dict[cst.CSTNode, Change] = {}
         for other in descendants(place):

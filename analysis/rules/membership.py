@@ -22,6 +22,7 @@ from assist.analysis.rules.loops import (
     is_live_after,
 )
 from assist.analysis.rules.pattern import (
+    UNKNOWN,
     Change,
     build_statement,
     code,
@@ -63,7 +64,7 @@ def list_membership(target: Target) -> Iterator[Rewrite]:
         ):
             continue
         place = outermost_repeat(target, node, container)
-        if place is None:
+        if place is None or constant_value(target, container) is not UNKNOWN:
             continue
         name = _name_of(container)
         lookup = target.fresh(f"{name}_set", f"set_of_{name}")
@@ -132,29 +133,35 @@ def outermost_repeat(
 
 
 def constant_membership(target: Target) -> Iterator[Rewrite]:
-    """A list or tuple of constants that is only searched: the compiler makes a frozenset of a set display."""
+    """Lists and tuples of constants that are only searched: the compiler makes a frozenset of a set display."""
+    changes: dict[cst.CSTNode, Change] = {}
+    adversarial: list[str] = []
+    searched: dict[str, int] = {}
     for node, _, container in membership_tests(target):
         value = constant_value(target, container)
         if not isinstance(value, (list, tuple)) or len(value) < SEARCHED_MIN:
             continue
         if not all(isinstance(part, (str, int, bytes)) for part in value):
             continue
-        display = container if isinstance(container, (cst.List, cst.Tuple)) else None
-        if display is None:
+        display = container
+        if not isinstance(container, (cst.List, cst.Tuple)):
             assigned = _assigned_display(target, container)
             if assigned is None:
                 continue
             display = assigned
+            searched[code(container)] = searched.get(code(container), 0) + 1
+        assert isinstance(display, (cst.List, cst.Tuple))
         elements = [e.with_changes(comma=cst.MaybeSentinel.DEFAULT) for e in display.elements]
-        changed = with_container(node, cst.Set(elements))
-        changes: dict[cst.CSTNode, Change] = {node: changed}
-        if isinstance(container, cst.Name) and len(target.uses(container.value)) == 2:
-            statement = target.statement_of(display)
-            if isinstance(statement, cst.SimpleStatementLine) and target.match(
-                "__x = __y", statement
-            ):
-                changes[statement] = None
-        yield Rewrite(changes, adversarial=about(target, node.left))
+        changes[node] = with_container(node, cst.Set(elements))
+        adversarial.extend(about(target, node.left))
+    for name, count in searched.items():
+        searched_in = _assigned_display(target, cst.Name(name))
+        statement = target.statement_of(searched_in) if searched_in is not None else None
+        if len(target.uses(name)) == count + 1 and target.match("__x = __y", statement):
+            assert statement is not None
+            changes[statement] = None
+    if changes:
+        yield Rewrite(changes, adversarial=adversarial)
 
 
 def _assigned_display(target: Target, name: cst.CSTNode) -> cst.List | cst.Tuple | None:
@@ -287,6 +294,7 @@ RULES = (
         "Search a set of constants",
         "The compiler keeps a set display of constants as one frozenset.",
         constant_membership,
+        small=True,
     ),
     Rule(
         "keys-membership",

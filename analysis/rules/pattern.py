@@ -45,9 +45,11 @@ def match(pattern: str, node: cst.CSTNode | None) -> Captures | None:
     """
     if node is None:
         return None
-    example = parsed(pattern)
-    if isinstance(example, cst.BaseExpression):
+    example, kind, is_hole = _example(pattern)
+    if type(node) is cst.SimpleStatementLine and kind is not cst.SimpleStatementLine:
         node = _expression_of(node)
+    if not is_hole and type(node) is not kind:
+        return None
     captures = Captures()
     return captures if _matches(example, node, captures) else None
 
@@ -138,10 +140,9 @@ def sole(block: cst.CSTNode | None) -> cst.BaseStatement | None:
 
 
 def _expression_of(node: cst.CSTNode) -> cst.CSTNode:
-    if isinstance(node, cst.SimpleStatementLine) and len(node.body) == 1:
-        small = node.body[0]
-        return small.value if isinstance(small, cst.Expr) else node
-    return node
+    body: Sequence[cst.CSTNode] = getattr(node, "body", ())
+    only = body[0] if len(body) == 1 else None
+    return only.value if type(only) is cst.Expr else node
 
 
 def _walk(node: cst.CSTNode) -> list[cst.CSTNode]:
@@ -153,6 +154,13 @@ def _walk(node: cst.CSTNode) -> list[cst.CSTNode]:
 
 def _indented(text: str) -> str:
     return "".join(f"    {line}\n" if line else "\n" for line in text.strip("\n").split("\n"))
+
+
+@cache
+def _example(pattern: str) -> tuple[cst.CSTNode, type[cst.CSTNode], bool]:
+    """The syntax of a pattern, its class, and whether it is a hole as a whole."""
+    example = parsed(pattern)
+    return example, type(example), _is_hole(example)
 
 
 @cache
@@ -185,18 +193,18 @@ def _fields(kind: type[cst.CSTNode]) -> tuple[str, ...]:
 
 
 def _matches(pattern: cst.CSTNode, node: cst.CSTNode, captures: Captures | None) -> bool:
-    if captures is not None and isinstance(pattern, cst.Name) and _is_hole(pattern):
+    if captures is not None and type(pattern) is cst.Name and _is_hole(pattern):
         known = captures.get(pattern.value[2:])
         if known is None:
             captures[pattern.value[2:]] = node
             return True
         return same(known, node)
-    if captures is not None and _is_block_hole(pattern):
+    if type(pattern) is cst.IndentedBlock and captures is not None and _is_block_hole(pattern):
         captures[_block_hole(pattern)] = node
         return isinstance(node, cst.BaseSuite)
     if type(pattern) is not type(node):
         return False
-    if isinstance(pattern, cst.SimpleString):
+    if type(pattern) is cst.SimpleString:
         return pattern.evaluated_value == cast(cst.SimpleString, node).evaluated_value
     return all(
         _values_match(getattr(pattern, field), getattr(node, field), captures)

@@ -52,7 +52,8 @@ class Rule:
     """A rewrite with its reason.
 
     ``rewrite`` yields the ways in which the function can be changed; it is pure and sees one
-    function. ``libraries`` must be in use in the workspace for the rule to be tried.
+    function. ``libraries`` must be in use in the workspace for the rule to be tried. A ``small``
+    rule saves little wherever it fits and is left out where it does not pay.
     """
 
     name: str
@@ -60,12 +61,13 @@ class Rule:
     explanation: str
     rewrite: Callable[[Target], Iterator[Rewrite]] = field(repr=False)
     libraries: frozenset[str] = frozenset()
+    small: bool = False
 
     def apply(self, module_text: str, qualname: str, facts: Facts | None = None) -> list[Proposal]:
         """Proposals for one function of a module; none where the rule does not fit or text is broken."""
         facts = facts or Facts()
         target = find_target(module_text, qualname, facts)
-        if target is None or target.is_unrolled() or not self.libraries <= facts.libraries:
+        if target is None or target.is_unrolled or not self.libraries <= facts.libraries:
             return []
         proposals: list[Proposal] = []
         for rewrite in self.rewrite(target):

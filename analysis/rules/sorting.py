@@ -276,6 +276,12 @@ def ordered_scan(target: Target) -> Iterator[Rewrite]:
 
 RULES = (
     Rule(
+        "shift-register",
+        "Keep the window in variables",
+        "A list that moves on by append and pop(0) is a fixed set of variables.",
+        shift_register,
+    ),
+    Rule(
         "sorted-end",
         "Take the minimum or maximum",
         "One pass finds an extreme; sorting orders everything.",
@@ -304,12 +310,6 @@ RULES = (
         "Use a deque as the queue",
         "pop(0) and insert(0) move every element of a list.",
         queue_ends,
-    ),
-    Rule(
-        "shift-register",
-        "Keep the window in variables",
-        "A list that moves on by append and pop(0) is a fixed set of variables.",
-        shift_register,
     ),
     Rule(
         "ordered-scan",

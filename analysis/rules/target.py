@@ -14,6 +14,7 @@ from assist.analysis.rules import pattern
 
 BUILTINS = frozenset(dir(builtins))
 FUNCTION_NODES_MAX = 6000
+NODES_REMEMBERED_MAX = 4096
 
 FunctionBlock = Sequence[cst.BaseStatement]
 
@@ -28,6 +29,9 @@ class Facts:
 
     observed: Mapping[str, str] = field(default_factory=dict)
     libraries: frozenset[str] = frozenset()
+
+    def __hash__(self) -> int:
+        return hash((tuple(sorted(self.observed.items())), self.libraries))
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,6 +215,7 @@ class Target:
         inside = {id(node) for statement in statements for node in self.uses(name, statement)}
         return any(id(node) not in inside for node in self.uses(name))
 
+    @cached_property
     def is_unrolled(self) -> bool:
         """Whether names may change behind the syntax: ``global``, ``nonlocal``, ``exec``, ``locals``."""
         return any(
@@ -229,6 +234,7 @@ def parse(module_text: str) -> cst.Module | None:
         return None
 
 
+@lru_cache(maxsize=8)
 def find_target(module_text: str, qualname: str, facts: Facts) -> Target | None:
     """The function ``Class.name`` or ``name``; none where it is missing, nested or too large."""
     module = parse(module_text)
@@ -259,7 +265,8 @@ def _last_named(
     return found[-1] if found and isinstance(found[-1], kind) else None
 
 
-def descendants(root: cst.CSTNode) -> list[cst.CSTNode]:
+@lru_cache(maxsize=NODES_REMEMBERED_MAX)
+def descendants(root: cst.CSTNode) -> Sequence[cst.CSTNode]:
     """The node and everything below it, in source order."""
     found: list[cst.CSTNode] = []
     stack = [root]
@@ -270,6 +277,7 @@ def descendants(root: cst.CSTNode) -> list[cst.CSTNode]:
     return found
 
 
+@lru_cache(maxsize=NODES_REMEMBERED_MAX)
 def names(root: cst.CSTNode) -> frozenset[str]:
     """Variable names that occur below a node."""
     found = set()
@@ -294,8 +302,13 @@ def target_names(node: cst.CSTNode) -> Iterator[str]:
             yield from target_names(element.value)
 
 
-def stores(root: cst.CSTNode) -> Iterator[str]:
+@lru_cache(maxsize=NODES_REMEMBERED_MAX)
+def stores(root: cst.CSTNode) -> tuple[str, ...]:
     """Names bound below a node: assignments, loops, imports, definitions, deletions."""
+    return tuple(_stores(root))
+
+
+def _stores(root: cst.CSTNode) -> Iterator[str]:
     for node in descendants(root):
         if isinstance(
             node,

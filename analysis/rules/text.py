@@ -264,6 +264,7 @@ RULES = (
         "Test all prefixes in one call",
         "startswith and endswith take a tuple.",
         affix_chain,
+        small=True,
     ),
     Rule(
         "regex-constant",
@@ -282,11 +283,13 @@ RULES = (
         "Give join what it can measure",
         "join needs a sequence: it copies a generator into a list first.",
         join_list,
+        small=True,
     ),
     Rule(
         "percent-format",
         "Format with an f-string",
         "An f-string is compiled; a format is parsed on every call.",
         percent_format,
+        small=True,
     ),
 )
