@@ -53,3 +53,30 @@ def test_broken_text_is_an_error_with_its_line(tmp_path: Path) -> None:
     verdict = check(tmp_path, DEDUPE, "def dedupe(items):\n    return (\n", "error")
     assert verdict.reason.startswith("the new version does not parse")
     check(tmp_path, DEDUPE, "def other(items):\n    return items\n", "error")
+
+
+def test_an_inner_loop_over_the_same_list_needs_no_empty_run(tmp_path: Path) -> None:
+    before = (
+        "def close(numbers: list[int], limit: int) -> bool:\n"
+        "    for i, a in enumerate(numbers):\n"
+        "        for j, b in enumerate(numbers):\n"
+        "            if i != j and abs(a - b) < limit:\n"
+        "                return True\n"
+        "    return False\n"
+    )
+    after = (
+        "def close(numbers: list[int], limit: int) -> bool:\n"
+        "    numbers = sorted(numbers)\n"
+        "    for a, b in zip(numbers, numbers[1:]):\n"
+        "        if b - a < limit:\n"
+        "            return True\n"
+        "    return False\n"
+    )
+    path = tmp_path / "module.py"
+    verdict = verify(
+        Subject(path, "close", before),
+        Subject(path, "close", after),
+        VerifyOptions(workspace=tmp_path, interpreter=Path(sys.executable)),
+    )
+    assert verdict.verdict in ("verified", "equivalent"), verdict
+    assert verdict.evidence.branches == 1.0

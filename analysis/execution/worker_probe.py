@@ -42,7 +42,7 @@ class Coverage:
                 self.hits.add(entered)
                 first = False
             yield item
-        if first:
+        if first and finished >= 0:
             self.hits.add(finished)  # nothing to loop over
 
 
@@ -52,7 +52,7 @@ class ProbeInserter(ast.NodeTransformer):
     def __init__(self, coverage: Coverage, lines: set[int]) -> None:
         self.coverage = coverage
         self.lines = lines
-        self.depth = 0
+        self.depth = self.loops = 0
 
     def _wrap(self, test: ast.expr, both: bool = True) -> ast.expr:
         if isinstance(test, ast.Constant) or test.lineno not in self.lines or not self.depth:
@@ -98,10 +98,17 @@ class ProbeInserter(ast.NodeTransformer):
         return node
 
     def visit_For(self, node: Any) -> Any:
+        self.loops += 1
         self.generic_visit(node)
+        self.loops -= 1
         if node.lineno in self.lines and self.depth:
             entered = ast.Constant(self.coverage.site(node.lineno, "loop never entered"))
-            finished = ast.Constant(self.coverage.site(node.lineno, "loop never without an item"))
+            # an inner loop over what the outer one walks can never be without an item
+            finished = (
+                ast.Constant(-1)
+                if self.loops
+                else ast.Constant(self.coverage.site(node.lineno, "loop never without an item"))
+            )
             call = ast.Call(ast.Name(PROBE_LOOP, ast.Load()), [entered, finished, node.iter], [])
             node.iter = ast.copy_location(call, node.iter)
         return node

@@ -9,6 +9,7 @@ from itertools import dropwhile
 
 import libcst as cst
 
+from assist.analysis.execution.types import Relaxation
 from assist.analysis.rules import pattern
 from assist.analysis.rules.target import BUILTINS, Facts, Target, find_target, names
 
@@ -28,7 +29,7 @@ class Rewrite:
     imports: Sequence[str] = ()
     constants: Sequence[str] = ()
     adversarial: Sequence[str] = ()
-    relaxations: Sequence[str] = ()
+    relaxations: Sequence[Relaxation] = ()
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Proposal:
     explanation: str
     module_text: str
     adversarial: tuple[str, ...] = ()
-    relaxations: tuple[str, ...] = ()
+    relaxations: tuple[Relaxation, ...] = ()
 
     @property
     def origin(self) -> str:

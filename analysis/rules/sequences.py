@@ -163,6 +163,8 @@ def equal_loop(target: Target) -> Iterator[Rewrite]:
         left, right = found["a"], found["b"]
         reverse = target.match("reversed(__x)", right)
         if reverse:
+            if not same(left, reverse["x"]):
+                continue
             right = build("__x[::-1]", x=reverse["x"])
         if (
             base(kind_of(target, left))

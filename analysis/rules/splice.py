@@ -32,7 +32,7 @@ class Change:
 
 def change_between(before: str, after: str, qualname: str) -> Change | None:
     """The change of one function; none where something else of the module changed too."""
-    old, new = _parsed(before), _parsed(after)
+    old, new = parse_module(before), parse_module(after)
     if old is None or new is None:
         return None
     old_function, new_function = find(old, qualname), find(new, qualname)
@@ -60,7 +60,7 @@ def change_between(before: str, after: str, qualname: str) -> Change | None:
 
 def with_change(text: str, qualname: str, change: Change) -> str | None:
     """The module with the function replaced; none where it is missing or the result does not parse."""
-    tree = _parsed(text)
+    tree = parse_module(text)
     function = find(tree, qualname) if tree is not None else None
     if tree is None or function is None:
         return None
@@ -83,7 +83,7 @@ def with_change(text: str, qualname: str, change: Change) -> str | None:
         gap = "" if index else newline * 2
         lines[index:index] = [newline.join(imports) + newline + gap]
     result = "".join(lines)
-    return result if _parsed(result) is not None else None
+    return result if parse_module(result) is not None else None
 
 
 def line_edits(before: str, after: str) -> list[LineEdit]:
@@ -125,12 +125,13 @@ def find(tree: ast.Module, qualname: str) -> FunctionNode | None:
 
 def function_source(text: str, qualname: str) -> str | None:
     """Lines of a function with its decorators, as they stand in the module."""
-    tree = _parsed(text)
+    tree = parse_module(text)
     function = find(tree, qualname) if tree is not None else None
     return _source(text.splitlines(keepends=True), function) if function is not None else None
 
 
-def _parsed(text: str) -> ast.Module | None:
+def parse_module(text: str) -> ast.Module | None:
+    """Syntax tree of a module, none where it does not parse."""
     try:
         return ast.parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -147,7 +148,7 @@ def _source(lines: Sequence[str], node: ast.stmt) -> str:
 
 
 def _is_known(source: str, known: set[str]) -> bool:
-    tree = _parsed(source)
+    tree = parse_module(source)
     return tree is not None and all(ast.dump(node) in known for node in tree.body)
 
 
