@@ -34,6 +34,8 @@ class ReusePolicy:
     changed_tokens_max: int = CHANGED_TOKENS_MAX
     shift_tokens_min: int = SHIFT_TOKENS_MIN
     run_tokens_min: int = RUN_TOKENS_MIN
+    after_tokens: int = 0
+    tail_tokens: int = 1
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,7 @@ def plan_edit(
     spans = _bounded(buffer, _spans(buffer, matches, len(new) - 1), policy)
     if sum(span.size for span in spans if span.delta) < policy.shift_tokens_min:
         spans = _bounded(buffer, [span for span in spans if not span.delta], policy)
+    spans = _trimmed(buffer, spans, len(new), policy)
     return EditPlan(new, tuple(spans), _placed(buffer, spans))
 
 
@@ -138,6 +141,24 @@ def _bounded(buffer: TokenBuffer, spans: Sequence[Span], policy: ReusePolicy) ->
         changed += _changed_before(span, kept, buffer)
         if changed <= policy.changed_tokens_max:
             kept.append(span)
+    return kept
+
+
+def _trimmed(
+    buffer: TokenBuffer, spans: Sequence[Span], length: int, policy: ReusePolicy
+) -> list[Span]:
+    """Spans without the tokens that feel a change most: right behind it, and at the end."""
+    kept: list[Span] = []
+    before = 0
+    for number, span in enumerate(spans):
+        changed = _changed_before(span, spans[:number], buffer)
+        start = span.old + (policy.after_tokens if changed > before else 0)
+        end = span.old + span.size
+        if changed or buffer.changes[span.old : end].any():
+            end = min(end, length - policy.tail_tokens - span.new + span.old)
+        if end > start:
+            kept.append(Span(start, span.new + start - span.old, end - start, span.delta))
+        before = changed
     return kept
 
 

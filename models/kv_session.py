@@ -231,8 +231,18 @@ class KvSession:
         parked = self._parked.take(document) or self._load(document)
         if parked is None:
             self._foreign = True
-            return
-        self._clear_live()
+        else:
+            self.restore(parked)
+
+    def snapshot(self) -> Parked:
+        """What the memory holds, to be given to :meth:`restore` of a session with the same model."""
+        state = self.model.state_save(LIVE)
+        return Parked(self._buffer, state, stored=self._stored is self._buffer)
+
+    def restore(self, parked: Parked) -> None:
+        """Make the memory hold a snapshot; a snapshot that does not fit leaves it empty."""
+        self.reset()
+        self._foreign = False
         if self.model.state_load(LIVE, parked.state):
             self._buffer = parked.buffer
             self._stored = parked.buffer if parked.stored else EMPTY
@@ -258,7 +268,7 @@ class KvSession:
         now = time.monotonic()
         due = self._stored is not self._buffer and now - self._stored_at >= seconds_min
         if due and self._worth_parking():
-            self._write(self.document, self._saved())
+            self._write(self.document, self.snapshot())
             self._stored, self._stored_at = self._buffer, now
         return True
 
@@ -384,19 +394,10 @@ class KvSession:
     def _worth_parking(self) -> bool:
         return bool(self.document) and len(self._buffer) >= PARK_TOKENS_MIN
 
-    def _saved(self) -> Parked:
-        return Parked(
-            self._buffer, self.model.state_save(LIVE), stored=self._stored is self._buffer
-        )
-
     def _park(self) -> None:
         if self._worth_parking():
-            self._parked.put(self.document, self._saved())
+            self._parked.put(self.document, self.snapshot())
         self._stored = EMPTY
-
-    def _clear_live(self) -> None:
-        self.model.memory_remove(LIVE, 0, -1)
-        self._buffer = EMPTY
 
     def _load(self, document: str) -> Parked | None:
         if self._store is None:

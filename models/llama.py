@@ -256,6 +256,9 @@ def _context_parameters(options: LlamaOptions) -> Any:
     parameters.n_threads = options.threads_decode
     parameters.n_threads_batch = options.threads_prefill
     parameters.type_k = ll.GGML_TYPE_Q8_0 if options.key_type == "q8_0" else ll.GGML_TYPE_F16
+    # Flash attention is a little quicker, but its results depend on the size of a batch: then a
+    # reused cache answers otherwise than a fresh one.
+    parameters.flash_attn_type = ll.LLAMA_FLASH_ATTN_TYPE_DISABLED
     parameters.no_perf = True
     return parameters
 

@@ -28,10 +28,11 @@ PACKAGES = ("click", "jedi", "parso", "libcst", "pygls", "rich", "hypothesis", "
 CHARACTERS_MIN = 3_500
 CHARACTERS_MAX = 14_000
 LINES_MIN = 40
-ABOVE_LINES_MAX = 60
 RENAMES_MIN = 2
 RENAMES_MAX = 8
 OTHER_FILE_SHARE = 0.5
+# Files that were seen before and are jumped back to.
+VISITED_MAX = 4
 # Edits in one file before the session goes on in another one.
 EDITS_PER_FILE = 8
 
@@ -82,15 +83,24 @@ def edit_cases(
     """
     random_ = random.Random(seed)
     view = _opened(random_, sources)
+    visited: dict[str, View] = {}
     deck: list[EditKind] = []
     for number in range(limit):
-        if number % EDITS_PER_FILE == 0:
+        if number and number % EDITS_PER_FILE == 0:
+            visited[view.name] = view
             view = _opened(random_, sources)
+            view = visited.pop(view.name, view)
+            while len(visited) > VISITED_MAX:
+                del visited[next(iter(visited))]
         if not deck:
             deck = list(kinds)
             random_.shuffle(deck)
         kind = deck.pop()
-        after = apply_edit(kind, view, sources, random_)
+        if kind == "jump" and visited and random_.random() < OTHER_FILE_SHARE:
+            after = visited.pop(random_.choice(sorted(visited)))
+            visited[view.name] = view
+        else:
+            after = apply_edit(kind, view, sources, random_)
         yield EditCase(number, kind, view, after)
         view = after
 
@@ -98,7 +108,10 @@ def edit_cases(
 def apply_edit(
     kind: EditKind, view: View, sources: Sequence[tuple[str, str]], random_: random.Random
 ) -> View:
-    """The view after one edit of ``kind``; what is inserted comes from another place in the sources."""
+    """The view after one edit of ``kind``; what is inserted comes from another place in the sources.
+
+    A jump goes to another place of the same text.
+    """
     text, offset = view.text, view.offset
     if kind == "type character":
         line = _lines(random_, sources, 1).strip() or "x"
@@ -119,8 +132,6 @@ def apply_edit(
         return View(view.name, text[:start] + text[end:], offset - max(0, end - start))
     if kind == "rename":
         return _renamed(view, random_)
-    if random_.random() < OTHER_FILE_SHARE:
-        return _opened(random_, sources)
     return View(view.name, text, _place(random_, text))
 
 
@@ -172,10 +183,10 @@ def _lines(random_: random.Random, sources: Sequence[tuple[str, str]], count: in
 
 
 def _line_above(random_: random.Random, text: str, offset: int) -> int:
-    """Start of a line 1 to ABOVE_LINES_MAX lines above the cursor's."""
-    starts = [0] + [match.end() for match in re.finditer("\n", text[: _line_start(text, offset)])]
-    near = starts[-ABOVE_LINES_MAX - 1 : -1] or [0]
-    return random_.choice(near)
+    """Start of any line above the cursor's."""
+    end = _line_start(text, offset)
+    starts = [0] + [match.end() for match in re.finditer("\n", text[:end])]
+    return random_.choice(starts[:-1] or [0])
 
 
 def _line_start(text: str, offset: int) -> int:

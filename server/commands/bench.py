@@ -8,6 +8,7 @@ from assist.server.lazy import LazyGroup
 
 # name -> module under assist.server.bench that defines `command`
 BENCHES: dict[str, str] = {
+    "edits": "edits",
     "infilling": "infilling",
 }
 
