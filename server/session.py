@@ -12,6 +12,7 @@ from typing import Any
 
 from assist.analysis.document import Document, Edit, Span
 from assist.server import messages
+from assist.server.answers import Answers
 from assist.server.convert import Encoding
 from assist.server.engine_process import EngineProcess, EngineState, opened
 from assist.server.scheduler import Lane, Priority
@@ -78,6 +79,7 @@ class Session:
     leave: asyncio.Event = field(default_factory=asyncio.Event)
     engine: EngineProcess = field(init=False)
     lane: Lane[messages.Completed] = field(init=False)
+    answers: Answers = field(default_factory=Answers)
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -108,6 +110,10 @@ class Session:
     async def complete(self, request: Request) -> messages.Completed | None:
         """Answer to one request, none where a newer one took its place or the engine has none."""
         settings = self.settings_for(request.document.uri)
+        known = self._recall(request)
+        if known is not None:
+            self.last_completion = known.report
+            return known
 
         async def compute() -> messages.Completed | None:
             if not await self.engine.is_ready():
@@ -119,7 +125,15 @@ class Session:
         )
         if answer is not None:
             self.last_completion = answer.report
+            self.answers.remember(request.document, answer)
         return answer
+
+    def _recall(self, request: Request) -> messages.Completed | None:
+        """An earlier answer that still fits, unless the user asks for several."""
+        if request.candidates > 1:
+            return None
+        start = request.selected.start if request.selected else request.offset
+        return self.answers.recall(request.document, request.offset, request.selected_text, start)
 
     def settings_for(self, uri: str) -> Settings:
         """Settings of the innermost workspace folder of ``uri``."""
@@ -149,6 +163,7 @@ class Session:
         for problem in self.problems:
             logger.warning("%s", problem)
         self.engine.send(self._configuration())
+        self.answers.clear()
         if self.engine.pid is not None and restart_key(self.settings) != before:
             await self.restart_engine()
         self._settled.set()
