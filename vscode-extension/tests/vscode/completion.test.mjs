@@ -129,6 +129,13 @@ test("the menu opens from the status bar", async () => {
   await vs.page.keyboard.press("Escape");
 });
 
+test("the model picker lists the catalog", async () => {
+  await runCommand(vs.page, "assist: Choose the Model");
+  await vs.page.locator(".quick-input-list .monaco-list-row", { hasText: "qwen2.5-coder-1.5b" }).waitFor();
+  await screenshot(vs.page, "models");
+  await vs.page.keyboard.press("Escape");
+});
+
 test("a changed setting works without a restart", async () => {
   const file = path.join(vs.workspace, ".vscode/settings.json");
   fs.mkdirSync(path.dirname(file), { recursive: true });

@@ -59,6 +59,8 @@ export async function startVsCode({ files, settings = {}, trusted = true, instal
   writeJson(path.join(userData, "User/settings.json"), {
     "workbench.colorTheme": "Default Light Modern",
     "chat.disableAIFeatures": true,
+    "workbench.secondarySideBar.defaultVisibility": "hidden",
+    "editor.fontSize": 15,
     "editor.wordBasedSuggestions": "off",
     "editor.quickSuggestions": { other: "off", comments: "off", strings: "off" },
     "editor.minimap.enabled": false,
@@ -113,7 +115,7 @@ export async function startVsCode({ files, settings = {}, trusted = true, instal
       "--disable-sync",
     ],
   });
-  const page = await browser.newPage({ viewport: { width: 1180, height: 720 } });
+  const page = await browser.newPage({ viewport: { width: 1120, height: 620 } });
 
   return {
     page,
