@@ -4,12 +4,18 @@ from pathlib import Path
 
 import pytest
 
+from assist.completion.engine import EngineSession
+from assist.models.kv_session import KvSession
+from assist.models.scripted import ScriptedModel
+from assist.models.template import PREFIX_ONLY
 from assist.server.bench.execution import run_program
-from assist.server.bench.infilling import InfillingCase
+from assist.server.bench.infilling import InfillingCase, run_tasks, summarise
 from assist.server.bench.report import append_case, read_cases, share, write_cases, write_html
 from assist.server.bench.tasks import (
     FILES,
     SHARED_DATA,
+    InfillingTask,
+    Suite,
     load_tasks,
     sample_tasks,
     single_line_tasks,
@@ -34,6 +40,45 @@ def test_a_program_is_limited(tmp_path: Path) -> None:
     check(f"open({str(tmp_path / 'out')!r}, 'w', buffering=1).write('x\\n')", "failed")
     check("import socket; socket.create_connection(('192.0.2.1', 80), 1)", "failed")
     assert run_program("import time; time.sleep(60)", seconds_max=0.5) == "timeout"
+
+
+SOLUTION = "    return a + b\n"
+TASK = InfillingTask(
+    name="t/0",
+    prefix="def add(a, b):\n",
+    suffix="\n\n# end\n",
+    solution=SOLUTION,
+    test="def check(f):\n    assert f(1, 2) == 3\n",
+    entry_point="add",
+)
+
+
+def case_of(answer: str, suite: Suite = "single-line") -> InfillingCase:
+    model = ScriptedModel({"def add(a, b):": answer}, pieces=("\n    ",))
+    session = EngineSession(KvSession(model), PREFIX_ONLY)
+    (case,) = run_tasks(session, suite, [TASK])
+    return case
+
+
+def test_an_answer_is_judged_by_text_and_by_its_tests() -> None:
+    right = case_of("\n    return a + b\n    more")
+    assert (right.exact, right.passed, right.similarity, right.end) == (True, True, 1.0, "line")
+    other = case_of("\n    return b + a\n")
+    assert (other.exact, other.passed) == (False, True) and 0.8 < other.similarity < 1
+    wrong = case_of("\n    return a - b")
+    assert (wrong.exact, wrong.passed, wrong.end) == (False, False, "token")
+    assert case_of("").answer == '"\\n"'
+
+
+def test_a_span_goes_on_until_the_model_ends_it() -> None:
+    case = case_of("\n    c = a + b\n    return c\n", "random-span")
+    assert (case.exact, case.passed, case.end) == (False, True, "token")
+
+
+def test_a_run_is_summarised() -> None:
+    summary = summarise([case_of("\n    return a + b\n"), case_of("\n    pass\n")])
+    assert summary["pass"]["hits"] == summary["exact"]["hits"] == 1
+    assert summary["ended"]["hits"] == 0
 
 
 @pytest.mark.parametrize("suite", ["single-line", "random-span"])

@@ -98,21 +98,25 @@ def command(
     opened = open_model(model)
     if prefix_only:
         opened = OpenedModel(opened.model, PREFIX_ONLY, "asked for")
-    done = _earlier(csv_path, opened.model.name, suite) if resume and csv_path else {}
+    session = EngineSession(KvSession(opened.model, ReusePolicy("prefix")), opened.template)
+    earlier = _earlier(csv_path) if resume and csv_path else []
     if csv_path and not resume:
         csv_path.unlink(missing_ok=True)
+    mine = (opened.model.name, suite)
+    cases = {case.task: case for case in earlier if (case.model, case.suite) == mine}
+    left = [task for task in tasks if task.name not in cases]
     started = time.perf_counter()
     with show_progress() as progress:
-        cases = dict(done)
-        left = [task for task in tasks if task.name not in done]
-        for number, case in enumerate(run_tasks(opened, suite, left), len(done) + 1):
+        for number, case in enumerate(run_tasks(session, suite, left), 1):
             cases[case.task] = case
             if csv_path:
                 append_case(csv_path, case)
-            progress(f"infilling {number} of {len(tasks)}", number / len(tasks))
+            progress(f"infilling {number} of {len(left)}", number / len(left))
     ordered = [cases[task.name] for task in tasks]
     if csv_path:
-        write_cases(csv_path, ordered)
+        drawn = {task.name for task in tasks}
+        others = [c for c in earlier if (c.model, c.suite) != mine or c.task not in drawn]
+        write_cases(csv_path, others + ordered)
     summary = summarise(ordered) | {
         "model": opened.model.name,
         "template": str(opened.template),
@@ -130,18 +134,17 @@ def command(
 
 
 def run_tasks(
-    opened: OpenedModel, suite: Suite, tasks: Iterable[InfillingTask]
+    session: EngineSession, suite: Suite, tasks: Iterable[InfillingTask]
 ) -> Iterator[InfillingCase]:
     """Answer every task and execute its tests; cases come in the order of the tasks.
 
     The tests run in another process while the model answers the next task.
     """
-    session = EngineSession(KvSession(opened.model, ReusePolicy("prefix")), opened.template)
     waiting: list[Future[InfillingCase]] = []
     with ThreadPoolExecutor(1) as pool:
         for task in tasks:
             answer = answer_task(session, suite, task)
-            waiting.append(pool.submit(_judge, opened.model.name, suite, task, answer))
+            waiting.append(pool.submit(_judge, session.kv.model.name, suite, task, answer))
             while waiting and (waiting[0].done() or len(waiting) > WAITING_MAX):
                 yield waiting.pop(0).result()
         for future in waiting:
@@ -223,9 +226,8 @@ def _tasks(suite: Suite, data: Path | None) -> tuple[list[InfillingTask], str]:
         ) from None
 
 
-def _earlier(path: Path, model: str, suite: str) -> dict[str, InfillingCase]:
+def _earlier(path: Path) -> list[InfillingCase]:
     try:
-        cases = read_cases(path, InfillingCase)
+        return read_cases(path, InfillingCase)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
-    return {case.task: case for case in cases if (case.model, case.suite) == (model, suite)}
