@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from assist.server.cli import group, main
+from support.lsp import editor, model_file
 
 
 def check(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,6 +53,46 @@ def test_a_model_must_be_here(
     check([f"{path}:1:5", "--model", "nobody"], "There is no model", capsys)
     check([f"{path}:1:5", "--model", str(path)], "is not a GGUF", capsys)
     check([f"{path}:1:5", "--model", "/gone.gguf"], "cannot be read", capsys)
+
+
+SAMPLE = """import json
+
+LIMIT = 10
+
+
+def read_rows(path: str) -> list[dict[str, int]]:
+    with open(path) as file:
+        rows = $1
+    return [row for row in rows if $2
+
+
+def total(rows: list[dict[str, int]]) -> int:
+    result = 0
+    for row in rows:
+        $3
+    return result
+"""
+
+
+@pytest.mark.model
+@pytest.mark.asyncio
+@pytest.mark.parametrize("mark", ["$1", "$2", "$3"])
+async def test_the_server_gives_the_same_text(
+    mark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSIST_MODEL_NAME", model_file())
+    before, after = (re.sub(r"\$\d", "", part) for part in SAMPLE.split(mark))
+    path = tmp_path / "rows.py"
+    path.write_text(before + after)
+    line, column = before.count("\n"), len(before.rsplit("\n", 1)[-1])
+    place = f"{path}:{line + 1}:{column + 1}"
+    result = CliRunner().invoke(group, ["complete", place, "--json"])
+    report = json.loads(result.output)
+    assert report["tokens"]["prompt"] and report["model"]["file"] == model_file()
+    async with editor(uri=path.as_uri()) as session:
+        session.open(before + after)
+        texts = await session.ghost_texts(line, column, is_invoked=True)
+    assert texts[:1] == [item["text"] for item in report["items"]] != []
 
 
 def test_help_is_there_for_every_command() -> None:

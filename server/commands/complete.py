@@ -44,6 +44,7 @@ def command(
         context_tokens_max=settings.context_tokens,
         decode_ms_max=settings.completion_milliseconds,
         multiline=True,
+        monitors=settings.monitors_enabled,
     )
     completion = complete(session, document, position, options)
     items = completion.candidates[:count]
