@@ -52,7 +52,7 @@ class Value:
     ``members``: every attribute it can have. ``signatures``: every way to call it, an empty tuple
     for what cannot be called. ``keys``: the string keys it has. ``strings``: the string values it
     can have. ``kind``: module, class, instance or function, empty where mixed. ``exception``:
-    whether it can be raised or caught.
+    whether it can be raised or caught. ``submodules``: what ``import module.`` may name next.
     """
 
     members: frozenset[str] | None = None
@@ -61,6 +61,7 @@ class Value:
     strings: frozenset[str] | None = None
     kind: str = ""
     exception: bool | None = None
+    submodules: frozenset[str] | None = None
 
 
 OPEN = Value()
@@ -85,6 +86,7 @@ def value_to_json(value: Value) -> Json:
         "t": _sorted(value.strings),
         "n": value.kind,
         "e": value.exception,
+        "u": _sorted(value.submodules),
     }
 
 
@@ -108,6 +110,7 @@ def value_from_json(data: Json) -> Value:
         strings=_frozen(data["t"]),
         kind=data["n"],
         exception=data["e"],
+        submodules=_frozen(data["u"]),
     )
 
 

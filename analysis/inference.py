@@ -8,7 +8,7 @@ import os
 import sys
 import sysconfig
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -19,8 +19,9 @@ from jedi.inference import InferenceState
 from parso.grammar import load_grammar
 
 from assist.analysis.document import Document, Position
-from assist.analysis.environment import Environment
-from assist.analysis.facts import Description, Name
+from assist.analysis.environment import Environment, importable_modules
+from assist.analysis.facts import OPEN, Description, Name, Value
+from assist.analysis.values import MemberCache, module_of, value_of
 
 NAMES_MAX = 1_000
 DOCUMENTS_MAX = 40
@@ -63,6 +64,7 @@ class _ReadEnvironment(InterpreterEnvironment):  # type: ignore[misc]
 class _Opened:
     document: Document
     script: Any = None
+    values: dict[tuple[str, Position], Value] = field(default_factory=dict)
 
 
 class Inference:
@@ -91,6 +93,8 @@ class Inference:
         self._state: InferenceState | None = None
         self._versions = 0
         self._completions: list[Any] = []
+        self._members = MemberCache()
+        self._workspace = workspace
 
     def set_document(self, document: Document) -> None:
         """Hold the newest text of a document; the least used ones are let go."""
@@ -108,6 +112,7 @@ class Inference:
         self._state = None
         for opened in self._documents.values():
             opened.script = None
+            opened.values = {}
         gc.collect()
 
     def complete(self, uri: str, position: Position) -> list[Name]:
@@ -138,6 +143,28 @@ class Inference:
             (signature.to_string(), -1 if signature.index is None else signature.index)
             for signature in script.get_signatures(position.line + 1, position.column)
         ]
+
+    def value(self, uri: str, expression: str, position: Position) -> Value:
+        """What an expression is at a position of a document; open when that is not certain."""
+        script = self.script(uri)
+        if script is None:
+            return OPEN
+        known = self._documents[uri].values
+        key = (expression, position)
+        if key not in known:
+            place = (position.line + 1, position.column)
+            known[key] = value_of(script, expression, place, self._members)
+        return known[key]
+
+    def module(self, uri: str, name: str) -> Value:
+        """What a module offers to an import statement of a document."""
+        script = self.script(uri)
+        return OPEN if script is None else module_of(script, name, self._members)
+
+    def modules(self) -> frozenset[str]:
+        """Top-level modules that the workspace and its environment offer."""
+        folders = (str(self._workspace), *self.environment.search_path)
+        return importable_modules(folders if self._workspace else folders[1:])
 
     def script(self, uri: str) -> Any:
         """jedi's script of a document's newest text; none for an unknown or a huge document."""

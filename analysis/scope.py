@@ -21,7 +21,7 @@ from assist.analysis.document import Document, Position
 from assist.analysis.facts import Description, Json, Name
 from assist.analysis.lexer import shared_length
 
-OUTSTANDING_MAX = 64
+OUTSTANDING_MAX = 256
 HANG_SECONDS_MAX = 10.0
 STARTS_MAX = 6
 STARTS_PERIOD_SECONDS = 60.0

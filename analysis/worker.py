@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from assist.analysis.document import Document, Edit, Position, Span
 from assist.analysis.environment import find_environment
-from assist.analysis.facts import Json
+from assist.analysis.facts import Json, value_to_json
 from assist.analysis.inference import Inference, only_safe_finders
 
 ADDRESS_SPACE_BYTES_MAX = 4_000_000_000
@@ -145,6 +145,19 @@ def _signatures(inference: Inference, message: Json) -> Any:
     return inference.signatures(message["uri"], _position(inference, message))
 
 
+def _value(inference: Inference, message: Json) -> Any:
+    position = _position(inference, message)
+    return value_to_json(inference.value(message["uri"], message["expression"], position))
+
+
+def _module(inference: Inference, message: Json) -> Any:
+    return value_to_json(inference.module(message["uri"], message["name"]))
+
+
+def _modules(inference: Inference, _: Json) -> Any:
+    return sorted(inference.modules())
+
+
 def _changed(inference: Inference, _: Json) -> None:
     inference.forget_files()
 
@@ -163,6 +176,9 @@ _ACTIONS: dict[str, Callable[[Inference, Json], Any]] = {
     "complete": _complete,
     "describe": _describe,
     "signatures": _signatures,
+    "value": _value,
+    "module": _module,
+    "modules": _modules,
 }
 
 

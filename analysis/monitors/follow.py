@@ -77,7 +77,7 @@ def _token(place: Place, token: Token) -> None:
     elif kind is TokenKind.STRING_START:
         if not (place.operand and place.last == "string"):
             place.primary = token.start
-        place.strings = (*place.strings, (place.primary, len(place.frames)))
+        place.strings = (*place.strings, (place.primary, len(place.frames), token.end))
     elif kind is TokenKind.FIELD_START:
         _open(place, "{", Bracket.FIELD, token.start, "")
     elif kind is TokenKind.FIELD_END:
@@ -97,11 +97,14 @@ def _after(place: Place, token: Token) -> None:
 
 
 def _end_string(place: Place, token: Token) -> None:
-    start, depth = place.strings[-1] if place.strings else (token.start, len(place.frames))
+    nowhere = (token.start, len(place.frames), token.start)
+    start, depth, text_start = place.strings[-1] if place.strings else nowhere
     place.strings = place.strings[:-1]
     place.frames = place.frames[:depth]
+    text = place.text[text_start : token.start]
+    place.slots.append(place.slot(Role.STRING, text, text_start, True))
+    place.slots.append(place.slot(Role.QUOTE, token.text, token.start, True, str(text_start)))
     place.take_operand(start)
-    place.slots.append(place.slot(Role.QUOTE, token.text, token.start, True))
     place.last, place.last_end = "string", token.end
     place.first = place.first or "string"
 
@@ -258,6 +261,8 @@ def _decide(place: Place, following: str) -> bool:
         store = place.may_store() and following in ("=", ",", ":")
         kind = Role.ATTRIBUTE_STORE if store else Role.ATTRIBUTE
         subject = place.receiver(token.start)
+        if store:
+            place.stored |= {(subject, name)}
         place.slots.append(place.slot(kind, name, token.start, True, subject))
     elif place.may_store() and following in ("=", ",", ":", ")", "]"):
         place.targets = (*place.targets, (name, token.start))
@@ -294,6 +299,10 @@ def _operator(place: Place, token: Token) -> None:
 
 
 def _other_operator(place: Place, text: str) -> None:
+    if text in ("==", "!=") and place.operand:
+        place.compared = place.text[place.primary : place.last_end]
+    if text == "+=" and place.last == "__all__" and not place.frames:
+        place.assigned = ("__all__",)
     place.operand = False
     if text in ("*", "**") and place.last in ("(", ",") and place.frames:
         place.frames = (*place.frames[:-1], place.frames[-1]._replace(unpacked=True))
@@ -361,6 +370,7 @@ def _comma(place: Place, token: Token) -> None:
         frame = place.frames[-1]
         if frame.kind is Bracket.CALL:
             _argument_ends(place, frame, token)
+            frame = place.frames[-1]
         place.frames = (
             *place.frames[:-1],
             frame._replace(arguments=frame.arguments + 1, keyword=""),
@@ -368,10 +378,13 @@ def _comma(place: Place, token: Token) -> None:
 
 
 def _argument_ends(place: Place, frame: Frame, token: Token) -> None:
+    """Note an argument that ends before ``token``; ``frame`` is the innermost one."""
     if place.last not in ("(", ",") and not frame.keyword:
         place.slots.append(
             place.slot(Role.POSITIONAL, token.text, token.start, True, frame.subject)
         )
+        counted = frame._replace(positional=frame.positional + 1)
+        place.frames = (*place.frames[:-1], counted)
 
 
 def _dot(place: Place, token: Token) -> None:

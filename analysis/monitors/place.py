@@ -42,10 +42,14 @@ class Place:
     may_target: bool = True
     assigned: tuple[str, ...] = ()
     commas: bool = False  # whether the targets of an assignment are several
+    compared: str = ""  # the left side of the comparison that the cursor is right of
+    stored: frozenset[tuple[str, str]] = (
+        frozenset()
+    )  # attributes that were assigned: receiver, name
     value_start: int = 0
     waiting_for_in: tuple[int, ...] = ()  # depths of brackets of a "for" without its "in"
     lambdas: tuple[int, ...] = ()
-    strings: tuple[tuple[int, int], ...] = ()  # starts of expressions, and brackets around
+    strings: tuple[tuple[int, int, int], ...] = ()  # start of expression, brackets around, text
     indent: str = ""
     line_start: bool = True
     after_header: bool = False
@@ -106,7 +110,8 @@ class Place:
             return Use.RAISE
         if self.word == "case":
             return Use.PATTERN
-        return Use.DECORATOR if self.word == "@" and not self.frames else Use.PLAIN
+        ends = following == "(" or not following.strip()
+        return Use.DECORATOR if self.word == "@" and not self.frames and ends else Use.PLAIN
 
     def take_operand(self, start: int) -> None:
         self.operand, self.primary, self.dot = True, start, False
@@ -141,12 +146,28 @@ class Place:
     ) -> Slot:
         if subject is None:
             subject = self.subject(role, start)
-        return Slot(role, text, start, complete, subject, use, self.frames, self.blocks, self.word)
+        return Slot(
+            role,
+            text,
+            start,
+            complete,
+            subject,
+            use,
+            self.frames,
+            self.blocks,
+            self.word,
+            self.last,
+        )
 
     def subject(self, role: Role, start: int) -> str:
         if role is Role.ATTRIBUTE:
             return self.receiver(start)
         if role in (Role.MODULE, Role.IMPORTED):
             return self.module
+        if role is Role.STRING:
+            if "__all__" in self.assigned:
+                return "__all__"
+            if self.last in ("==", "!="):
+                return self.compared
         frame = self.frames[-1] if self.frames else None
         return frame.subject if frame is not None else ""

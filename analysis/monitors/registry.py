@@ -4,14 +4,54 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from assist.analysis.monitors import brackets, indentation, statements
+from assist.analysis.monitors import (
+    arity,
+    attribute,
+    brackets,
+    calls,
+    decorators,
+    exceptions,
+    exports,
+    fields,
+    imported_names,
+    indentation,
+    keys,
+    keywords,
+    literals,
+    modules,
+    names,
+    observed_keys,
+    overrides,
+    patterns,
+    quotes,
+    self_store,
+    statements,
+)
 from assist.analysis.monitors.monitor import Monitor
 from assist.analysis.monitors.slot import Role
 
 MONITORS: tuple[Monitor, ...] = (
     brackets.MONITOR,
+    quotes.MONITOR,
     indentation.MONITOR,
     statements.MONITOR,
+    fields.MONITOR,
+    names.MONITOR,
+    attribute.MONITOR,
+    self_store.MONITOR,
+    keywords.MONITOR,
+    arity.MONITOR,
+    calls.MONITOR,
+    modules.MONITOR,
+    imported_names.MONITOR,
+    keys.MONITOR,
+    observed_keys.MONITOR,
+    literals.MONITOR,
+    patterns.MONITOR,
+    exceptions.MONITOR,
+    decorators.MONITOR,
+    overrides.MONITOR,
+    exports.MONITOR,
 )
 
 

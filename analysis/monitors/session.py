@@ -95,7 +95,7 @@ class MonitorState:
         monitors = registry.watching(slot.role)
         if not monitors:
             return ACCEPTED
-        view = View(self.facts, self.place.bound, self.suffix, self.head_length)
+        view = View(self.facts, self.place.bound, self.suffix, self.head_length, self.place.stored)
         legal: frozenset[str] | None = None
         culprit: Monitor | None = None
         self.tally.checked += 1

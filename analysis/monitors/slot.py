@@ -60,9 +60,10 @@ class Bracket(Enum):
 class Frame(NamedTuple):
     """An open bracket: what it opened, where, and what was seen in it.
 
-    ``subject`` is the text of what is called or subscripted, ``primary`` where it starts; ``arguments`` counts those that
-    ended; ``keyword`` is the keyword whose value is being written, ``keywords`` all used so
-    far; ``unpacked`` tells of ``*`` or ``**``; ``comprehension`` that a ``for`` was seen.
+    ``subject`` is the text of what is called or subscripted, ``primary`` where it starts;
+    ``arguments`` counts the commas, ``positional`` the arguments without keyword that ended;
+    ``keyword`` is the keyword whose value is being written, ``keywords`` all used so far;
+    ``unpacked`` tells of ``*`` or ``**``; ``comprehension`` that a ``for`` was seen.
     """
 
     text: str
@@ -71,6 +72,7 @@ class Frame(NamedTuple):
     subject: str = ""
     primary: int = 0
     arguments: int = 0
+    positional: int = 0
     keyword: str = ""
     keywords: tuple[str, ...] = ()
     unpacked: bool = False
@@ -84,7 +86,8 @@ class Slot:
     ``start`` is an offset in the watched text (negative values do not occur), ``text`` what is
     written of it, ``complete`` whether it ends here. ``subject`` is the text of the expression
     that the slot depends on: the receiver before a dot, what is called, what is subscripted, the
-    module, what a string is compared with. ``frames`` are the brackets around it.
+    module, what a string is compared with. ``frames`` are the brackets around it, ``before`` the
+    token before it, ``keyword`` the word that opened its statement.
     """
 
     role: Role
@@ -96,3 +99,4 @@ class Slot:
     frames: tuple[Frame, ...] = ()
     blocks: tuple[CodeBlock, ...] = ()
     keyword: str = ""
+    before: str = ""

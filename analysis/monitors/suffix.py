@@ -21,7 +21,21 @@ def read_suffix(text: str, offset: int, place: Place) -> Suffix:
         line=line.removesuffix("\r"),
         closers=_unmatched_closers(window, place),
         indent=_next_indent(rest) if newline else -1,
+        closes_string=_closes_string(place.lex, line),
+        document=text,
     )
+
+
+def _closes_string(state: LexState, line: str) -> bool:
+    """Whether the rest of the line ends the string at the cursor, and opens none that it leaves
+    open (then its first quote belongs to that one)."""
+    string = state.string
+    if string is None:
+        return False
+    depth = len(state.modes)
+    after, tokens = lexer.feed(state._replace(offset=0, pending=""), line, last=True)
+    ends = [token for token in tokens if token.kind is TokenKind.STRING_END and token.text]
+    return bool(ends) and ends[0].text == string.quote and len(after.modes) < depth
 
 
 def _unmatched_closers(window: str, place: Place) -> str:

@@ -61,13 +61,17 @@ class Suffix:
     """The text after the cursor as far as it binds the candidate.
 
     ``closers`` are the brackets it closes without opening them, innermost first; ``indent`` the
-    column of its next line that is not blank (-1: none); ``line`` the rest of the cursor's line.
+    column of its next line that is not blank (-1: none); ``line`` the rest of the cursor's line;
+    ``closes_string`` tells that it ends the string that the cursor is in. ``document`` is the
+    whole text without the candidate.
     """
 
     text: str = ""
     line: str = ""
     closers: str = ""
     indent: int = -1
+    closes_string: bool = False
+    document: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ class View:
     bound: Mapping[str, str]
     suffix: Suffix = field(default_factory=Suffix)
     head_length: int = 0
+    stored: frozenset[tuple[str, str]] = frozenset()
 
     def names(self) -> frozenset[str] | None:
         known = self.facts.names()

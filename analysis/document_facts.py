@@ -1,0 +1,174 @@
+"""Facts about a place of a document for the monitors: fetched from the worker ahead of the decoder, never waited for longer than told."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import OrderedDict
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, field
+from typing import Any
+
+from assist.analysis.bindings import BindingCache, Names, names_at
+from assist.analysis.document import Document
+from assist.analysis.facts import OPEN, Json, Value, value_from_json
+from assist.analysis.lexer import StatementIndex
+from assist.analysis.placeholder import Placed, place
+from assist.analysis.scope import AHEAD, URGENT, Scope
+
+QUESTION_SECONDS_MAX = 0.015
+COMPLETION_SECONDS_MAX = 0.030
+AHEAD_MAX = 16
+AHEAD_CODE_POINTS_BEFORE = 3_000
+AHEAD_CODE_POINTS_AFTER = 600
+DOCUMENTS_MAX = 40
+MODULES_SECONDS_MAX = 60.0
+
+# a dotted name that is followed by a dot or a call, not inside a longer one
+_RECEIVER = re.compile(r"(?<![\w.'\"])([^\W\d]\w*(?:\.[^\W\d]\w*)*)(?=\.[^\W\d]|\()")
+
+
+class FactsSource:
+    """Keeps for every document what can be used again for its next version."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self._documents: OrderedDict[str, _Kept] = OrderedDict()
+        self._modules: Future[Any] | None = None
+        self._modules_asked = 0.0
+
+    def at(self, document: Document, offset: int) -> DocumentFacts:
+        """Facts for the statement at ``offset``; questions that are likely are asked at once.
+
+        Typing inside one statement keeps the facts, because nothing outside it changed.
+        """
+        kept = self._documents.setdefault(document.uri, _Kept())
+        self._documents.move_to_end(document.uri)
+        while len(self._documents) > DOCUMENTS_MAX:
+            self._documents.popitem(last=False)
+        placed = place(document, offset, kept.index)
+        facts = kept.facts
+        if facts is None or facts.placed != placed:
+            if facts is not None:
+                facts.withdraw()
+            facts = kept.facts = DocumentFacts(self, placed, kept)
+        facts.seconds_left = COMPLETION_SECONDS_MAX
+        facts.ask_ahead(document.text, offset)
+        return facts
+
+    def modules(self) -> frozenset[str] | None:
+        """Top-level modules, as they were within the last minute; none while that is not known."""
+        now = time.monotonic()
+        if self._modules is None or now - self._modules_asked > MODULES_SECONDS_MAX:
+            self._modules_asked = now
+            self._modules = self.scope.ask({"kind": "modules"})
+        result = self._modules.result() if self._modules.done() else None
+        return None if result is None else frozenset(result)
+
+
+@dataclass
+class _Kept:
+    index: StatementIndex = field(default_factory=StatementIndex)
+    placed_index: StatementIndex = field(default_factory=StatementIndex)
+    bindings: BindingCache = field(default_factory=BindingCache)
+    facts: DocumentFacts | None = None
+
+
+class DocumentFacts:
+    """The facts of one placeholder; an answer that comes late is there for the next question."""
+
+    def __init__(self, source: FactsSource, placed: Placed, kept: _Kept) -> None:
+        self.placed = placed
+        self.seconds_left = COMPLETION_SECONDS_MAX
+        self._source = source
+        self._kept = kept
+        self._names: Names | None = None
+        self._asked: dict[tuple[str, str], Future[Any]] = {}
+        self._known: dict[tuple[str, str], Value] = {}
+
+    def names(self) -> frozenset[str] | None:
+        """Every name that the statement can read; none where star imports bring unknown ones."""
+        if self._names is None:
+            self._names = names_at(self.placed, self._kept.placed_index, self._kept.bindings)
+        if not self._names.is_closed:
+            return None
+        visible = self._names.visible
+        for module in self._names.stars:
+            members = self.module(module).members
+            if members is None:
+                return None
+            visible |= members
+        return visible
+
+    def value(self, expression: str) -> Value:
+        """What an expression is at the place; open when the answer does not come in time."""
+        return self._answer("value", "expression", expression)
+
+    def module(self, name: str) -> Value:
+        """What a module offers to ``from name import``."""
+        return self._answer("module", "name", name)
+
+    def modules(self) -> frozenset[str] | None:
+        """Top-level modules that can be imported."""
+        return self._source.modules()
+
+    def ask_ahead(self, text: str, offset: int) -> None:
+        """Ask about the receivers and calls near the cursor, the nearest first."""
+        for expression in _receivers_near(text, offset):
+            self._ask("value", "expression", expression, AHEAD)
+        self._source.modules()
+
+    def withdraw(self) -> None:
+        """What was asked and has no answer yet is no longer wanted."""
+        for future in self._asked.values():
+            if not future.done():
+                self._source.scope.withdraw(future)
+
+    def _ask(self, kind: str, field_name: str, text: str, priority: int) -> Future[Any]:
+        key = (kind, text)
+        future = self._asked.get(key)
+        if future is None:
+            question: Json = {
+                "kind": kind,
+                field_name: text,
+                "offset": self.placed.document.offset_at(self.placed.position),
+            }
+            future = self._source.scope.ask(question, self.placed.document, priority)
+            self._asked[key] = future
+        return future
+
+    def _answer(self, kind: str, field_name: str, text: str) -> Value:
+        key = (kind, text)
+        if key in self._known:
+            return self._known[key]
+        future = self._ask(kind, field_name, text, URGENT)
+        wait = 0.0 if future.done() else min(QUESTION_SECONDS_MAX, max(self.seconds_left, 0.0))
+        started = time.perf_counter()
+        try:
+            result = future.result(wait)
+        except FutureTimeoutError:
+            self.seconds_left -= time.perf_counter() - started
+            return OPEN
+        self.seconds_left -= time.perf_counter() - started
+        if result is None:
+            del self._asked[key]  # a failure may be over at the next question
+            return OPEN
+        self._known[key] = value_from_json(result)
+        return self._known[key]
+
+
+def _receivers_near(text: str, offset: int) -> list[str]:
+    start = max(offset - AHEAD_CODE_POINTS_BEFORE, 0)
+    window = text[start : offset + AHEAD_CODE_POINTS_AFTER]
+    cursor = offset - start
+    distance: dict[str, int] = {}
+    for match in _RECEIVER.finditer(window):
+        expression = match[1]
+        away = abs(match.start() - cursor)
+        parts = expression.split(".")
+        for end in range(1, len(parts) + 1):
+            name = ".".join(parts[:end])
+            distance[name] = min(distance.get(name, away), away)
+    ordered = sorted(distance, key=lambda name: distance[name])
+    return ordered[:AHEAD_MAX]

@@ -1,0 +1,17 @@
+"""Watches that a decorator can be called."""
+
+from __future__ import annotations
+
+from assist.analysis.monitors.monitor import NOTHING, Legal, Monitor
+from assist.analysis.monitors.slot import Role, Slot, Use
+from assist.analysis.monitors.view import View
+
+
+def legal(slot: Slot, view: View) -> Legal:
+    """Nothing for a name that is known to have no way to be called."""
+    if slot.use is not Use.DECORATOR:
+        return None
+    return NOTHING if view.value(slot.text).signatures == () else None
+
+
+MONITOR = Monitor("decorators", frozenset({Role.NAME}), legal, early=False)

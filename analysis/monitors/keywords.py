@@ -1,0 +1,32 @@
+"""Watches that a keyword argument is one that the called function takes, once."""
+
+from __future__ import annotations
+
+from assist.analysis.monitors.monitor import Legal, Monitor
+from assist.analysis.monitors.slot import Role, Slot
+from assist.analysis.monitors.view import View
+
+
+def legal(slot: Slot, view: View) -> Legal:
+    """Keywords that the call accepts and does not have yet."""
+    return accepted_keywords(slot, view)
+
+
+def accepted_keywords(slot: Slot, view: View) -> Legal:
+    """Keywords of the function that the innermost bracket calls; none where it may take any."""
+    if not slot.subject or not slot.frames:
+        return None
+    signatures = view.value(slot.subject).signatures
+    if not signatures:
+        return None
+    names: set[str] = set()
+    for signature in signatures:
+        for parameter in signature.parameters:
+            if parameter.kind == "keywords":
+                return None
+            if parameter.kind in ("either", "keyword"):
+                names.add(parameter.name)
+    return frozenset(names.difference(slot.frames[-1].keywords))
+
+
+MONITOR = Monitor("keywords", frozenset({Role.KEYWORD_ARGUMENT}), legal)
