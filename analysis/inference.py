@@ -189,6 +189,7 @@ class Inference:
         assert state is not None
         # jedi bounds its work per script; a state that lives longer needs its counts cleared
         state.inferred_element_counts = {}
+        state.reset_recursion_limitations()
         state.script_path = opened.script.path
         opened.script._inference_state = state
         return opened.script

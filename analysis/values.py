@@ -19,6 +19,7 @@ from parso.parser import ParserSyntaxError
 
 from assist.analysis.certainty import certain_values, is_none
 from assist.analysis.facts import OPEN, Parameter, Signature, Value
+from assist.analysis.literal_types import annotated_strings
 
 MEMBERS_MAX = 4_000
 SIGNATURES_MAX = 12
@@ -47,7 +48,9 @@ _KINDS = {
 
 def value_of(script: Any, expression: str, position: tuple[int, int], cache: MemberCache) -> Value:
     """What ``expression`` is at a position (line from 1, column) of a script."""
-    leaf = script._module_node.get_leaf_for_position(position, include_prefixes=True)
+    # one column on: at its very start the leaf would be the line end before
+    inside = (position[0], position[1] + 1)
+    leaf = script._module_node.get_leaf_for_position(inside, include_prefixes=True)
     if leaf is None:
         return OPEN
     context = script._get_module_context().create_context(leaf)
@@ -57,9 +60,19 @@ def value_of(script: Any, expression: str, position: tuple[int, int], cache: Mem
     if _is_narrowed(context, node):
         return OPEN
     values = [value for value in certain_values(context, node) or () if not is_none(value)]
+    strings = _strings(context, node)
     if not values or len(values) > VALUES_MAX:
-        return OPEN
-    return describe(values, context, cache, is_literal=_has_literal_type(context, node))
+        return replace(OPEN, strings=strings)
+    return replace(describe(values, context, cache), strings=strings)
+
+
+def _strings(context: Any, node: Any) -> frozenset[str] | None:
+    """The strings that a variable can be, by the annotations of all its definitions."""
+    if node.type != "name":
+        return None
+    names = [annotated_strings(name) for name in context.goto(node, position=node.start_pos)]
+    known = [strings for strings in names if strings is not None]
+    return frozenset().union(*known) if known and len(known) == len(names) else None
 
 
 def module_of(script: Any, name: str, cache: MemberCache) -> Value:
@@ -107,16 +120,13 @@ def parse_expression(context: Any, expression: str, leaf: Any) -> Any:
     return node.children[0]
 
 
-def describe(
-    values: list[Any], context: Any, cache: MemberCache, *, is_literal: bool = False
-) -> Value:
-    """Facts that hold for every one of ``values``; ``is_literal`` if their type lists them."""
+def describe(values: list[Any], context: Any, cache: MemberCache) -> Value:
+    """Facts that hold for every one of ``values``."""
     kinds = {_kind(value) for value in values}
     return Value(
         members=_members(values, context, cache),
         signatures=_signatures(values),
         keys=_keys(values),
-        strings=_strings(values) if is_literal else None,
         kind=kinds.pop() if len(kinds) == 1 else "",
         exception=_is_exception(values),
     )
@@ -249,7 +259,7 @@ def _is_open_module(module: Any) -> bool:
         return True
     if not module.is_stub() and "globals()" in _code(tree):
         return True
-    if "__getattr__" in tree.get_used_names():
+    if any(get_parent_scope(name.parent) is tree for name in _used(tree, "__getattr__")):
         return True
     return any(not star for star in _stars(module))
 
@@ -284,9 +294,12 @@ def _has_unknown_base(cls: Any) -> bool:
 def _defines(cls: Any, name: str) -> bool:
     scope = cls.tree_node
     return any(
-        get_parent_scope(found) is scope
-        for found in scope.get_root_node().get_used_names().get(name, ())
+        get_parent_scope(found.parent) is scope for found in _used(scope.get_root_node(), name)
     )
+
+
+def _used(module_node: Any, name: str) -> Any:
+    return module_node.get_used_names().get(name, ())
 
 
 def _code(node: Any) -> str:
@@ -355,18 +368,8 @@ def _signature(signature: Any) -> Signature:
         text = name.string_name
         if kind == "either" and text.startswith("__") and not text.endswith("__"):
             kind = "positional"
-        parameters.append(Parameter(text, kind, has_default, _literals(name)))
+        parameters.append(Parameter(text, kind, has_default, annotated_strings(name)))
     return Signature(tuple(parameters), signature.to_string())
-
-
-def _literals(name: Any) -> frozenset[str] | None:
-    if "Literal" not in name.to_string():
-        return None
-    try:
-        values = [value for value in name.infer_annotation() if not is_none(value)]
-    except AttributeError:
-        return None
-    return _strings(values)
 
 
 # --- strings and exceptions --------------------------------------------------------------------
@@ -379,31 +382,6 @@ def _keys(values: list[Any]) -> frozenset[str] | None:
             return None
         names.update(str(key.get_safe_value()) for key in value.get_key_values())
     return frozenset(names)
-
-
-def _has_literal_type(context: Any, node: Any) -> bool:
-    """Whether an expression is a parameter or variable whose annotation is a ``Literal``."""
-    if node.type != "name":
-        return False
-    for name in context.goto(node, position=node.start_pos):
-        definition = name.tree_name and name.tree_name.get_definition()
-        if definition is None or definition.type not in ("param", "expr_stmt"):
-            return False
-        if "Literal" not in definition.get_code():
-            return False
-    return True
-
-
-def _strings(values: list[Any]) -> frozenset[str] | None:
-    names = set()
-    for value in values:
-        if not value.is_compiled() or not hasattr(value, "get_safe_value"):
-            return None
-        text = value.get_safe_value(default=None)
-        if not isinstance(text, str):
-            return None
-        names.add(text)
-    return frozenset(names) if names else None
 
 
 def _is_exception(values: list[Any]) -> bool | None:

@@ -36,7 +36,7 @@ def partial(place: Place) -> Slot | None:
     """The slot that the text so far is in the middle of, if it is one that is watched early."""
     if place.lex.in_text:
         string = place.lex.string
-        if string is None:
+        if string is None or string.prefix.strip("ru"):
             return None
         return place.slot(Role.STRING, place.text[string.text_start :], string.text_start, False)
     name = lexer.partial_name(place.lex)
@@ -45,6 +45,8 @@ def partial(place: Place) -> Slot | None:
     role = place.role()
     if role is None or (role is Role.ATTRIBUTE and place.may_store()):
         return None
+    if role is Role.NAME and place.last == "=" and not place.frames:
+        return None  # it may be the next target of a chain of assignments
     return place.slot(role, name, place.lex.offset, False)
 
 
@@ -78,6 +80,8 @@ def _token(place: Place, token: Token) -> None:
         if not (place.operand and place.last == "string"):
             place.primary = token.start
         place.strings = (*place.strings, (place.primary, len(place.frames), token.end))
+        place.first = place.first or token.text
+        return  # the token before the string says what it is for
     elif kind is TokenKind.FIELD_START:
         _open(place, "{", Bracket.FIELD, token.start, "")
     elif kind is TokenKind.FIELD_END:
@@ -102,7 +106,9 @@ def _end_string(place: Place, token: Token) -> None:
     place.strings = place.strings[:-1]
     place.frames = place.frames[:depth]
     text = place.text[text_start : token.start]
-    place.slots.append(place.slot(Role.STRING, text, text_start, True))
+    opening = place.text[max(text_start - 5, 0) : text_start].lower()
+    if opening.rstrip("'\"")[-1:] not in ("f", "b", "t"):
+        place.slots.append(place.slot(Role.STRING, text, text_start, True))
     place.slots.append(place.slot(Role.QUOTE, token.text, token.start, True, str(text_start)))
     place.take_operand(start)
     place.last, place.last_end = "string", token.end
@@ -192,10 +198,13 @@ def _phased_name(place: Place, token: Token, role: Role) -> None:
         place.bind(token.text)
         place.module = token.text  # the name of the block that a colon opens
     elif role is Role.MODULE:
+        if not place.module:
+            place.bound_before = place.bound
         place.module += token.text
         if place.word == "import":
             place.bind(place.module.split(".")[0])
     elif role is Role.IMPORTED:
+        place.bound_before = place.bound
         place.bind(token.text)
     elif role is Role.CONVERSION:
         place.phase = ""
@@ -227,6 +236,8 @@ def _keyword(place: Place, token: Token, role: Role | None) -> None:
     elif text == "import" and place.word == "from":
         place.phase = "imported"
     elif text == "as":
+        if place.phase in ("module", "imported") and place.bound_before is not None:
+            place.bound = place.bound_before  # the alias is bound instead
         place.phase = "alias"
     elif text == "if" and place.word == "case" and not place.frames:
         place.word = "if"

@@ -14,7 +14,11 @@ def legal(slot: Slot, view: View) -> Legal:
     parent = slot.subject
     if parent.strip("."):
         parent = parent.removesuffix(".")
-    return view.facts.module(parent).submodules or None
+    submodules = view.facts.module(parent).submodules
+    if not submodules:
+        return None
+    # "from . import" goes on without a name
+    return submodules if parent.strip(".") else submodules | {"import"}
 
 
 MONITOR = Monitor("modules", frozenset({Role.MODULE}), legal)

@@ -26,6 +26,7 @@ class Place:
     frames: tuple[Frame, ...] = ()
     blocks: tuple[CodeBlock, ...] = ()
     bound: dict[str, str] = field(default_factory=dict)
+    bound_before: dict[str, str] | None = None  # without the import that an alias may follow
     closed: CodeBlock | None = None  # the block that ended before this statement
     word: str = ""  # the keyword that opened the statement
     first: str = ""  # the first token of the statement
@@ -72,7 +73,7 @@ class Place:
             "name": Role.DEFINITION,
             "conversion": Role.CONVERSION,
         }
-        if self.phase in by_phase:
+        if self.phase in by_phase and not (self.operand and self.phase in ("module", "imported")):
             return by_phase[self.phase]
         if self.phase in ("alias", "global") or self.binds():
             return None

@@ -86,7 +86,7 @@ class View:
 
     def names(self) -> frozenset[str] | None:
         known = self.facts.names()
-        return None if known is None else known | self.bound.keys()
+        return None if known is None else known.union(self.bound)
 
     def value(self, expression: str) -> Value:
         """What an expression is; open when it rests on a name bound in a way not understood."""

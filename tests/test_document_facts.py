@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from assist.analysis import document_facts
+from assist.analysis.document import Document
+from assist.analysis.document_facts import DocumentFacts, FactsSource
+from assist.analysis.facts import OPEN
+from assist.analysis.monitors.session import session
+from assist.analysis.scope import Scope
+
+PATIENCE_SECONDS = 60.0
+
+SHAPES = """
+from typing import Literal, Protocol, Self, TypedDict
+from dataclasses import dataclass
+from enum import Enum
+
+class Color(Enum):
+    RED = 1
+    GREEN = 2
+
+class Size(TypedDict):
+    width: int
+    height: int
+
+@dataclass
+class Point:
+    x: int
+    y: int = 0
+    def moved(self, by: int, /, *, times: int = 1) -> Self: ...
+
+class Circle(Point):
+    def __init__(self, radius):
+        self.radius = radius
+        self.center = Point(1, 2)
+        self.maybe = None
+    def area(self) -> float: ...
+    def both(self, a, b=1, *args, c, **more): ...
+
+class Loose:
+    def __getattr__(self, name): return 1
+
+class Unknown(missing.Base): pass
+
+class NeedsMore:
+    def run(self): return self.comes_from_elsewhere
+
+def make(kind: Literal["round", "flat"], size: Size) -> Circle: ...
+def guess(value): return value
+def either(flag):
+    if flag:
+        return Point(1)
+    return missing()
+"""
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FactsSource]:
+    workspace = tmp_path_factory.mktemp("workspace")
+    (workspace / "shapes.py").write_text(SHAPES)
+    (workspace / "package").mkdir()
+    (workspace / "package" / "__init__.py").write_text(
+        "from .inner import deep\n__version__ = '1'\n"
+    )
+    (workspace / "package" / "inner.py").write_text("deep = 1\n_hidden = 2\n")
+    scope = Scope(workspace, tmp_path_factory.mktemp("cache"))
+    yield FactsSource(scope)
+    scope.close()
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document_facts, "QUESTION_SECONDS_MAX", PATIENCE_SECONDS)
+    monkeypatch.setattr(document_facts, "COMPLETION_SECONDS_MAX", PATIENCE_SECONDS)
+
+
+def facts_at(source: FactsSource, marked: str, folder: str = "") -> DocumentFacts:
+    marked = textwrap.dedent(marked)
+    command = source.scope._command
+    workspace = Path(command[command.index("--workspace") + 1])
+    document = Document((workspace / folder / "main.py").as_uri(), marked.replace("$0", ""))
+    return source.at(document, marked.index("$0"))
+
+
+def members(source: FactsSource, before: str, expression: str) -> set[str] | None:
+    """Public members of an expression after some lines; none where it stays open."""
+    found = facts_at(source, f"import shapes, os\nfrom shapes import *\n{before}\n$0")
+    names = found.value(expression).members
+    return None if names is None else {name for name in names if not name.startswith("_")}
+
+
+@pytest.mark.parametrize(
+    ("before", "expression", "expected"),
+    [
+        ("", "shapes.Circle(1)", {"x", "y", "moved", "radius", "center", "maybe", "area", "both"}),
+        ("c = shapes.Circle(1)", "c.center", {"x", "y", "moved"}),
+        ("c = shapes.Circle(1)", "c.moved(1)", {"x", "y", "moved", "radius", "center", "maybe",
+                                                 "area", "both"}),
+        ("c = shapes.make('round', {})", "c.center", {"x", "y", "moved"}),
+    ],
+)  # fmt: skip
+def test_members_of_what_is_certain(
+    source: FactsSource, before: str, expression: str, expected: set[str]
+) -> None:
+    assert members(source, before, expression) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "expression"),
+    [
+        ("", "missing"),
+        ("", "shapes.Loose()"),
+        ("", "shapes.Unknown()"),
+        ("", "shapes.NeedsMore()"),
+        ("", "shapes.guess(1)"),
+        ("", "shapes.either(1)"),
+        ("", "shapes.Circle(1).maybe"),
+        ("", "shapes.Circle(1).radius"),
+        ("def f(a, b=1, *c):\n    pass\nx = f", "x"),
+        ("if missing:\n    x = 'a'\nelse:\n    x = missing()", "x"),
+        ("x = None", "x"),
+        ("x = [1]", "x[0]"),
+        ("x: shapes.Point = missing()\nx = missing()", "x"),
+        ("", "1 +"),
+        ("", "await x"),
+    ],
+)
+def test_what_is_not_certain_stays_open(source: FactsSource, before: str, expression: str) -> None:
+    assert members(source, before, expression) is None
+
+
+def test_a_question_about_the_type_opens_it(source: FactsSource) -> None:
+    before = "def f(p: shapes.Point):\n    {}\n    $0"
+    header = "import shapes\n"
+    plain = facts_at(source, header + before.format("pass")).value("p")
+    asked = facts_at(source, header + before.format("assert isinstance(p, shapes.Circle)"))
+    assert plain.members is not None and asked.value("p") == OPEN
+
+
+def test_parameters_are_what_their_annotation_says(source: FactsSource) -> None:
+    found = facts_at(
+        source,
+        """
+        from __future__ import annotations
+        from typing import Literal, Optional
+        import shapes
+        def f(a: shapes.Point, b: Optional["shapes.Point"], c: Literal["x", "y"], d: shapes.Size,
+              e, g=1, *h: int, **i: int):
+            $0
+        """,
+    )
+    assert "moved" in (found.value("a").members or ())
+    assert "moved" in (found.value("b").members or ())
+    assert found.value("c").strings == {"x", "y"}
+    assert found.value("d").keys == {"width", "height"}
+    assert found.value("e") == OPEN and found.value("g") == OPEN
+
+
+def test_signatures(source: FactsSource) -> None:
+    found = facts_at(source, "import shapes\n$0")
+    (both,) = found.value("shapes.Circle(1).both").signatures or ()
+    assert [(p.name, p.kind, p.has_default) for p in both.parameters] == [
+        ("a", "either", False),
+        ("b", "either", True),
+        ("args", "arguments", False),
+        ("c", "keyword", False),
+        ("more", "keywords", False),
+    ]
+    (moved,) = found.value("shapes.Circle(1).moved").signatures or ()
+    assert [(p.name, p.kind) for p in moved.parameters] == [
+        ("by", "positional"),
+        ("times", "keyword"),
+    ]
+    (make,) = found.value("shapes.make").signatures or ()
+    assert make.parameters[0].literals == {"round", "flat"}
+    assert found.value("shapes.Circle(1).center").signatures == ()
+    assert found.value("shapes").signatures == ()
+
+
+def test_modules(source: FactsSource) -> None:
+    found = facts_at(source, "$0")
+    package = found.module("package")
+    assert package.members is not None and {"deep", "__version__", "inner"} <= package.members
+    assert package.submodules == {"inner"}
+    inside = facts_at(source, "$0", "package")
+    assert "_hidden" in (inside.module(".inner").members or ())
+    assert found.module("nowhere") == OPEN
+    assert (facts_at(source, "import os\n$0").value("os.path").members or set()) >= {"join"}
+
+
+def test_exceptions(source: FactsSource) -> None:
+    found = facts_at(source, "import shapes\nclass E(ValueError): pass\n$0")
+    assert found.value("E").exception is True
+    assert found.value("shapes.Point").exception is False
+    assert found.value("missing").exception is None
+
+
+def test_names_follow_the_scopes(source: FactsSource) -> None:
+    found = facts_at(
+        source,
+        """
+        import os.path as p
+        from shapes import *
+        TOP = 1
+        class A:
+            attribute = 1
+            def method(self, argument, *rest, key=1):
+                local = [each for each in rest]
+                def inner(deep): pass
+                $0
+                later = 1
+        def other(hidden):
+            global made
+            made = 1
+        def bottom(): pass
+        """,
+    )
+    names = found.names()
+    assert names is not None
+    assert {"p", "Circle", "TOP", "A", "self", "argument", "rest", "key", "local", "inner"} <= names
+    assert {"later", "other", "made", "bottom", "print", "__file__"} <= names
+    assert not {"attribute", "hidden", "deep", "method", "os"} & names
+
+
+def test_unknown_star_imports_and_dynamic_names_are_open(source: FactsSource) -> None:
+    assert facts_at(source, "from missing import *\n$0").names() is None
+    assert facts_at(source, "globals()['x'] = 1\n$0").names() is None
+
+
+def test_typing_in_a_statement_keeps_the_facts(source: FactsSource) -> None:
+    first = facts_at(source, "import shapes\nx = shapes$0\ny = 1")
+    assert facts_at(source, "import shapes\nx = shapes.Point(1, $0)\ny = 1") is first
+    assert facts_at(source, "import shapes\nx = 1\n$0\ny = 1") is not first
+
+
+def test_no_time_means_open(source: FactsSource, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(document_facts, "COMPLETION_SECONDS_MAX", 0.0)
+    found = facts_at(source, "import decimal\nz = 1\n$0")
+    assert found.value("decimal.Decimal('1').sqrt()") == OPEN
+    found.seconds_left = PATIENCE_SECONDS
+    assert found.value("decimal.Decimal('1').sqrt()").members
+
+
+def test_monitors_over_the_real_worker(source: FactsSource) -> None:
+    text = "import shapes\ncircle = shapes.Circle(1)\nprint(circle.)\n"
+    offset = text.index("circle.)") + len("circle.")
+    document = Document(facts_at(source, "$0").placed.document.uri.replace("___", ""), text)
+    state = session(document, offset, source.at(document, offset))
+    assert state is not None
+    assert state.advance("area(")[1].accepted
+    verdict = state.advance("aria(")[1]
+    assert not verdict.accepted and "area" in (verdict.legal or ())
