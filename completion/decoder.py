@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -37,7 +38,8 @@ class Decoded:
     """One answer: its text after the healed bytes, tokens, and natural log-probabilities.
 
     ``reason``: the model's end token, a stop rule, a repetition, a limit in tokens or
-    time, or monitors that left nothing probable. ``drafted`` and ``accepted`` count speculated tokens.
+    time, or monitors that left nothing probable. ``drafted`` and ``accepted`` count speculated
+    tokens. ``rows`` are the logits that the tokens were chosen from.
     """
 
     text: str
@@ -46,6 +48,7 @@ class Decoded:
     reason: Reason
     drafted: int = 0
     accepted: int = 0
+    rows: tuple[Logits, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def finished(self) -> bool:
@@ -62,6 +65,7 @@ def decode(
     trie: TokenTrie,
     ends: frozenset[int],
     heal: bytes = b"",
+    given: Sequence[tuple[int, Logits]] = (),
     drafter: Drafter | None = None,
     guard: Guard | None = None,
     abort: Abort | None = None,
@@ -70,13 +74,19 @@ def decode(
 
     Speculation is lossless: a drafted token counts only where it is the model's own choice.
     With a ``guard`` every token is sampled freely and checked; only after a rejection the model
-    chooses among what is legal. Raises :class:`assist.models.model.Aborted` on ``abort``; ``kv``
+    chooses among what is legal. ``given`` tokens, each with the row it comes from, begin the
+    answer. Raises :class:`assist.models.model.Aborted` on ``abort``; ``kv``
     stays valid and may hold the answer's tokens.
     """
     answer = _Answer(kv.model.vocabulary, rules, limits, heal, trie, ends, guard)
     start = len(kv.tokens)
     draft: Draft | None = None
     rows = logits[-1:]
+    for token, row in given:
+        if answer.add(token, row):
+            return answer.decoded("illegal")
+    if given:
+        rows = kv.extend(answer.tokens, abort=abort)[-1:]
     while True:
         accepted, reason = _accept(kv, start, rows, draft, answer, abort)
         if draft and drafter:
@@ -122,12 +132,15 @@ class _Answer:
 
         "retry": the monitors took the answer back to fewer tokens; its next row is known.
         """
-        at = len(self.tokens)
-        token = self._choose(row, at)
-        del self.rows[at:]
-        self.rows.append(row)
+        token = self._choose(row, len(self.tokens))
         if token is None:
             return "illegal"
+        return self.add(token, row)
+
+    def add(self, token: int, row: Logits) -> Reason | Literal["retry"] | None:
+        """Add a token that was chosen from ``row``."""
+        del self.rows[len(self.tokens) :]
+        self.rows.append(row)
         if token in self._ends:
             return self._judged("end", "")
         self.tokens.append(token)
@@ -169,7 +182,13 @@ class _Answer:
         cut = find_stop(self._rules, text) if reason == "stop" else None
         scores = map(_log_probability, self.rows, self.tokens)
         return Decoded(
-            text[:cut], tuple(self.tokens), tuple(scores), reason, self.drafted, self.accepted
+            text[:cut],
+            tuple(self.tokens),
+            tuple(scores),
+            reason,
+            self.drafted,
+            self.accepted,
+            tuple(self.rows[: len(self.tokens)]),
         )
 
     def _choose(self, row: Logits, at: int) -> int | None:
@@ -266,3 +285,27 @@ def _log_sum(row: Logits) -> float:
 
 def _log_probability(row: Logits, token: int) -> float:
     return float(row[token]) - _log_sum(row)
+
+
+def branches(
+    decoded: Decoded, count: int, *, trie: TokenTrie, ends: frozenset[int], heal: bytes
+) -> list[tuple[tuple[int, Logits], ...]]:
+    """Starts of the ``count`` most probable other answers: the same tokens up to one, then the next best.
+
+    Each is what :func:`decode` takes as ``given``.
+    """
+    found: list[tuple[float, int, int]] = []
+    probability, written = 0.0, b""
+    for at, (token, row) in enumerate(zip(decoded.tokens, decoded.rows, strict=True)):
+        others = row.copy()
+        others[[token, *ends]] = -np.inf
+        forced = heal[len(written) :]
+        allowed = trie.compatible(forced) if forced else None
+        other = int(others.argmax() if allowed is None else allowed[others[allowed].argmax()])
+        if np.isfinite(others[other]):
+            found.append((probability + _log_probability(row, other), at, other))
+        probability += decoded.log_probabilities[at]
+        written += trie.vocabulary.pieces[token]
+    head = list(zip(decoded.tokens, decoded.rows, strict=True))
+    best = sorted(found, reverse=True)[:count]
+    return [(*head[:at], (other, decoded.rows[at])) for _, at, other in best]

@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import math
 import time
-from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from assist.analysis.document import Document, Edit, Position, Span
-from assist.analysis.lexer import StatementIndex
+from assist.analysis.document import Document, Position, Span
 from assist.analysis.monitors.session import session as watch
 from assist.analysis.monitors.view import Facts
-from assist.analysis.syntax import Syntax, enclosing, indentation_at, parse, reparse
+from assist.analysis.syntax import enclosing, indentation_at
 from assist.completion.candidate import Candidate, Place, fit
-from assist.completion.decoder import Decoded, Limits, decode
-from assist.completion.drafter import GAP, Drafter, DraftStatistics, TokenIndex
-from assist.completion.guard import Guard, LegalSets
+from assist.completion.decoder import Decoded, Limits, branches, decode
+from assist.completion.drafter import GAP, Drafter, TokenIndex
+from assist.completion.guard import Guard
+from assist.completion.judge import suffix_log_probability
 from assist.completion.parsable import keeps_parsable
-from assist.completion.prompt import (
-    HEAL_TOKENS_MAX,
-    FimPrompt,
-    Window,
-    build_prompt,
-    changed_span,
-)
-from assist.completion.stop import indentation, stop_rules
-from assist.completion.token_trie import TokenTrie
-from assist.models.kv_session import KvSession, Prefill
-from assist.models.model import Abort
-from assist.models.template import FimTemplate
+from assist.completion.prompt import HEAL_TOKENS_MAX, FimPrompt, build_prompt
+from assist.completion.session import EngineSession as EngineSession
+from assist.completion.session import OpenDocument
+from assist.completion.stop import StopRules, indentation, stop_rules
+from assist.models.model import Abort, Logits
 
 TOKENS_MAX = 64
 DECODE_MS_MAX = 4_000.0
-DOCUMENTS_MAX = 64
+# Other beginnings that are tried for one more candidate: some end in a text that is shown already.
+BRANCHES_PER_CANDIDATE = 2
 UNFINISHED = ("loop", "tokens", "time")
 # Code points before and after the cursor that a candidate is fitted to.
 HEAD_MAX = 4_000
@@ -42,7 +36,11 @@ TAIL_MAX = 2_000
 
 @dataclass(frozen=True)
 class CompletionOptions:
-    """Bounds of one answer; ``multiline`` asks for a block where a line of its own starts."""
+    """Bounds of one answer, and what takes part in it.
+
+    ``multiline`` asks for a block where a line of its own starts. ``judge`` lets the suffix weigh
+    the candidates of models whose prompt does not show it.
+    """
 
     tokens_max: int = TOKENS_MAX
     context_tokens_max: int = 1024
@@ -51,6 +49,8 @@ class CompletionOptions:
     heal: bool = True
     speculate: bool = True
     monitors: bool = True
+    candidates: int = 1
+    judge: bool = True
 
 
 @dataclass(frozen=True)
@@ -61,64 +61,6 @@ class Completion:
     tokens: dict[str, int] = field(default_factory=dict)
     timing_ms: dict[str, float] = field(default_factory=dict)
     monitors: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass
-class OpenDocument:
-    """What is kept between two completions of one document."""
-
-    syntax: Syntax
-    statements: StatementIndex = field(default_factory=StatementIndex)
-    window: Window | None = None
-
-    def update(self, document: Document) -> None:
-        """Follow the document to its new text at the cost of the difference."""
-        old = self.syntax.document
-        if old.text == document.text:
-            return
-        span, text = changed_span(old.text, document.text)
-        self.syntax = reparse(self.syntax, document, [Edit(span, text)])
-
-
-@dataclass
-class EngineSession:
-    """What lives between completions: the model's cache, its template, and the open documents."""
-
-    kv: KvSession
-    template: FimTemplate
-    documents: OrderedDict[str, OpenDocument] = field(default_factory=OrderedDict)
-    drafts: DraftStatistics = field(default_factory=DraftStatistics)
-
-    @cached_property
-    def trie(self) -> TokenTrie:
-        return TokenTrie(self.kv.model.vocabulary)
-
-    @cached_property
-    def legal_sets(self) -> LegalSets:
-        return LegalSets(self.trie)
-
-    @cached_property
-    def ends(self) -> frozenset[int]:
-        """Tokens that end an answer: the model's own, all without text, and the template's stops."""
-        vocabulary = self.kv.model.vocabulary
-        stops = map(vocabulary.marker, self.template.stops)
-        known = {token for token in stops if token is not None}
-        return vocabulary.end_of_generation | vocabulary.special | known
-
-    def open_document(self, document: Document) -> OpenDocument:
-        """State of a document, brought up to its text."""
-        opened = self.documents.get(document.uri)
-        if opened is None or opened.syntax.document.language != document.language:
-            opened = self.documents[document.uri] = OpenDocument(parse(document))
-        opened.update(document)
-        self.documents.move_to_end(document.uri)
-        while len(self.documents) > DOCUMENTS_MAX:
-            self.documents.popitem(last=False)
-        return opened
-
-    def close_document(self, uri: str) -> None:
-        """Forget what is kept for a document."""
-        self.documents.pop(uri, None)
 
 
 def complete(
@@ -132,8 +74,8 @@ def complete(
 ) -> Completion:
     """Candidates for the cursor; an empty answer is valid.
 
-    ``facts`` are what the monitors know about the place besides the text. Raises :class:`assist.models.model.Aborted` when ``abort`` returned true; the session stays
-    valid then.
+    ``facts`` are what the monitors know about the place besides the text. Raises
+    :class:`assist.models.model.Aborted` when ``abort`` returned true; the session stays valid.
     """
     options = options or CompletionOptions()
     started = time.perf_counter()
@@ -143,38 +85,120 @@ def complete(
     prompted = time.perf_counter()
     prefill = session.kv.prefill(prompt.tokens, document=document.uri, abort=abort)
     prefilled = time.perf_counter()
-    guard = _guard(session, opened, offset, prompt, facts) if options.monitors else None
-    decoded = decode(
-        session.kv,
-        prefill.logits,
-        stop_rules(opened.syntax, offset, multiline=options.multiline),
-        Limits(options.tokens_max, prefilled + options.decode_ms_max / 1e3),
-        trie=session.trie,
-        ends=session.ends,
-        heal=prompt.heal,
-        drafter=_drafter(session, prompt) if options.speculate else None,
-        guard=guard,
-        abort=abort,
-    )
-    candidates = _candidates(opened, offset, decoded, guard)
+    task = _Task(session, opened, offset, options, prompt, facts, abort, prefilled)
+    answers = _answers(task, prefill.logits)
+    candidates = _ordered(answers, offset)
     ended = time.perf_counter()
     return Completion(
         candidates,
-        tokens=_counts(prompt, prefill, decoded),
+        tokens={
+            "prompt": len(prompt.tokens),
+            "reused": prefill.reused,
+            "shifted": prefill.shifted,
+            "evaluated": prefill.evaluated,
+            "generated": sum(len(answer.decoded.tokens) for answer in answers),
+            "drafted": sum(answer.decoded.drafted for answer in answers),
+            "accepted": sum(answer.decoded.accepted for answer in answers),
+        },
         timing_ms={
             "total": (ended - started) * 1e3,
             "context": (prompted - started) * 1e3,
             "prefill": (prefilled - prompted) * 1e3,
             "decode": (ended - prefilled) * 1e3,
-            "monitors": guard.seconds * 1e3 if guard else 0.0,
+            "monitors": sum(g.seconds for answer in answers if (g := answer.guard)) * 1e3,
         },
-        monitors={
-            "checked": guard.tally.checked if guard else 0,
-            "rejected": guard.rejected if guard else 0,
-            "masked": guard.masked if guard else 0,
-            "open": guard.tally.open if guard else 0,
-        },
+        monitors=_monitor_counts(answers),
     )
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One request and what was made of it before decoding."""
+
+    session: EngineSession
+    opened: OpenDocument
+    offset: int
+    options: CompletionOptions
+    prompt: FimPrompt
+    facts: Facts | None
+    abort: Abort | None
+    prefilled: float
+
+    @cached_property
+    def rules(self) -> StopRules:
+        return stop_rules(self.opened.syntax, self.offset, multiline=self.options.multiline)
+
+    @cached_property
+    def place(self) -> Place:
+        document, offset = self.opened.syntax.document, self.offset
+        # A block's header is code for sure, so brackets and quotes can be read from there.
+        blocks = enclosing(self.opened.syntax, offset)
+        start = max([block.span.start for block in blocks] + [offset - HEAD_MAX])
+        return Place(
+            document.text[min(start, offset) : offset],
+            document.text[offset : offset + TAIL_MAX],
+            document.language,
+            indentation(indentation_at(document, offset)),
+        )
+
+    @cached_property
+    def judges(self) -> bool:
+        """Whether the suffix is asked about an answer, because the prompt does not show it."""
+        return self.options.judge and not self.session.template.uses_suffix
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """A decoded answer and what is shown of it."""
+
+    decoded: Decoded
+    guard: Guard | None
+    text: str
+    suffix_fit: float | None = None
+
+
+def _answers(task: _Task, logits: Logits) -> list[_Answer]:
+    """The model's answer, and as many others as are asked for, that differ in what is shown."""
+    session, options = task.session, task.options
+    answers = [_answer(task, logits, ())]
+    if options.candidates > 1 and answers[0].decoded.tokens:
+        starts = branches(
+            answers[0].decoded,
+            BRANCHES_PER_CANDIDATE * (options.candidates - 1),
+            trie=session.trie,
+            ends=session.ends,
+            heal=task.prompt.heal,
+        )
+        for start in starts:
+            if len({answer.text for answer in answers if answer.text}) >= options.candidates:
+                break
+            answers.append(_answer(task, logits, start))
+    return answers
+
+
+def _answer(task: _Task, logits: Logits, given: Sequence[tuple[int, Logits]]) -> _Answer:
+    session, options, prompt = task.session, task.options, task.prompt
+    session.kv.truncate(len(prompt.tokens))
+    guard = _guard(task) if options.monitors else None
+    decoded = decode(
+        session.kv,
+        logits,
+        task.rules,
+        Limits(options.tokens_max, task.prefilled + options.decode_ms_max / 1e3),
+        trie=session.trie,
+        ends=session.ends,
+        heal=prompt.heal,
+        given=given,
+        drafter=_drafter(session, prompt) if options.speculate else None,
+        guard=guard,
+        abort=task.abort,
+    )
+    text = _shown(task, decoded, guard)
+    fit = None
+    if text and task.judges:
+        suffix, size = task.place.suffix, len(prompt.tokens)
+        fit = suffix_log_probability(session.kv, size, prompt, text, suffix, task.abort)
+    return _Answer(decoded, guard, text, fit)
 
 
 def _prompt(
@@ -194,40 +218,26 @@ def _prompt(
     return prompt
 
 
-def _guard(
-    session: EngineSession,
-    opened: OpenDocument,
-    offset: int,
-    prompt: FimPrompt,
-    facts: Facts | None,
-) -> Guard | None:
-    """The monitors for an answer at ``offset``; none where nothing is watched."""
-    state = watch(opened.syntax.document, offset, facts, opened.statements)
+def _guard(task: _Task) -> Guard | None:
+    """The monitors for an answer; none where nothing is watched."""
+    opened, prompt = task.opened, task.prompt
+    state = watch(opened.syntax.document, task.offset, task.facts, opened.statements)
     if state is None:
         return None
-    return Guard(session.legal_sets, prompt.heal, prompt.prefix, [state])
+    return Guard(task.session.legal_sets, prompt.heal, prompt.prefix, [state])
 
 
-def _candidates(
-    opened: OpenDocument, offset: int, decoded: Decoded, guard: Guard | None
-) -> tuple[Candidate, ...]:
-    document = opened.syntax.document
-    # A block's header is code for sure, so brackets and quotes can be read from there.
-    blocks = enclosing(opened.syntax, offset)
-    start = max([block.span.start for block in blocks] + [offset - HEAD_MAX])
-    place = Place(
-        document.text[min(start, offset) : offset],
-        document.text[offset : offset + TAIL_MAX],
-        document.language,
-        indentation(indentation_at(document, offset)),
-    )
+def _shown(task: _Task, decoded: Decoded, guard: Guard | None) -> str:
+    """What is left of an answer that fits, exists and parses."""
     text = decoded.text
     if decoded.reason == "illegal":
         text = text.rpartition("\n")[0]
-    text = fit(text, place, finished=decoded.reason not in UNFINISHED)
-    while text and not (_exists(guard, text) and keeps_parsable(opened.syntax, offset, text)):
+    text = fit(text, task.place, finished=decoded.reason not in UNFINISHED)
+    while text and not (
+        _exists(guard, text) and keeps_parsable(task.opened.syntax, task.offset, text)
+    ):
         text = text.rpartition("\n")[0].rstrip()
-    return (Candidate(text, Span(offset, offset), _score(decoded)),) if text else ()
+    return text
 
 
 def _exists(guard: Guard | None, text: str) -> bool:
@@ -243,20 +253,30 @@ def _drafter(session: EngineSession, prompt: FimPrompt) -> Drafter:
     return Drafter([("document", own)], session.drafts, prompt.prefix_tokens)
 
 
-def _score(decoded: Decoded) -> float:
-    """Geometric mean of the tokens' probabilities."""
-    if not decoded.log_probabilities:
-        return 0.0
-    return math.exp(sum(decoded.log_probabilities) / len(decoded.log_probabilities))
+def _ordered(answers: Sequence[_Answer], offset: int) -> tuple[Candidate, ...]:
+    """What is shown, each text once, best first."""
+    candidates: dict[str, Candidate] = {}
+    for answer in sorted(answers, key=_score, reverse=True):
+        if answer.text and answer.text not in candidates:
+            candidate = Candidate(answer.text, Span(offset, offset), math.exp(_score(answer)))
+            candidates[answer.text] = candidate
+    return tuple(candidates.values())
 
 
-def _counts(prompt: FimPrompt, prefill: Prefill, decoded: Decoded) -> dict[str, int]:
+def _score(answer: _Answer) -> float:
+    """Mean log-probability of the answer's tokens, and of the suffix after it where that was judged."""
+    scores = answer.decoded.log_probabilities
+    if not scores:
+        return -math.inf
+    mean = sum(scores) / len(scores)
+    return mean if answer.suffix_fit is None else (mean + answer.suffix_fit) / 2
+
+
+def _monitor_counts(answers: Sequence[_Answer]) -> dict[str, int]:
+    guards = [answer.guard for answer in answers if answer.guard]
     return {
-        "prompt": len(prompt.tokens),
-        "reused": prefill.reused,
-        "shifted": prefill.shifted,
-        "evaluated": prefill.evaluated,
-        "generated": len(decoded.tokens),
-        "drafted": decoded.drafted,
-        "accepted": decoded.accepted,
+        "checked": sum(guard.tally.checked for guard in guards),
+        "rejected": sum(guard.rejected for guard in guards),
+        "masked": sum(guard.masked for guard in guards),
+        "open": sum(guard.tally.open for guard in guards),
     }

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +25,9 @@ def check(source: str, script: dict[str, str], after: str) -> None:
         assert source.replace("$0", text) == after
 
 
-def session_of(script: dict[str, str], template: FimTemplate = PREFIX_ONLY) -> EngineSession:
+def session_of(
+    script: Mapping[str, str | Sequence[str]], template: FimTemplate = PREFIX_ONLY
+) -> EngineSession:
     model = ScriptedModel(script, markers=MARKERS, pieces=("result", "\n    ", " result"))
     return EngineSession(KvSession(model), template)
 
@@ -104,6 +108,28 @@ def test_drafts_never_change_a_text(repeated: str, answer: str) -> None:
         completions.append(run(session, source, options))
     assert completions[0].candidates == completions[1].candidates
     assert completions[0].tokens["generated"] == completions[1].tokens["generated"]
+
+
+def texts(script: dict[str, str | list[str]], source: str, candidates: int) -> list[str]:
+    session = session_of(script)
+    completion = run(session, source, CompletionOptions(candidates=candidates))
+    return [candidate.text for candidate in completion.candidates]
+
+
+def test_several_candidates_differ() -> None:
+    script: dict[str, str | list[str]] = {"x = ": ["foo(1)\n", "bar\n", "foo(2)\n"]}
+    assert texts(script, "x = $0\n", 1) == ["foo(1)"]
+    found = texts(script, "x = $0\n", 3)
+    assert found[0] == "foo(1)" and set(found) == {"foo(1)", "foo(2)", "bar"}
+
+
+def test_the_suffix_judges_candidates_it_was_not_shown() -> None:
+    script: dict[str, str | list[str]] = {
+        "x = ": ["one\n", "two\n"],
+        "x = two": "\ny = 2\n",
+    }
+    assert texts(script, "x = $0\nz = 3\n", 2) == ["one", "two"]
+    assert texts(script, "x = $0\ny = 2\n", 2) == ["two", "one"]
 
 
 def test_documents_are_forgotten_when_closed() -> None:
