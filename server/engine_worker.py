@@ -207,6 +207,8 @@ def _answer(engine: Engine, request: messages.Complete, document: Document | Non
             context_tokens_max=request.context_tokens,
             decode_ms_max=request.milliseconds,
             multiline=request.invoked,
+            monitors=request.monitors,
+            candidates=request.candidates,
         )
         seen, offset = _with_selected(request, document)
         position = seen.position_at(offset)

@@ -45,6 +45,7 @@ def command(
         decode_ms_max=settings.completion_milliseconds,
         multiline=True,
         monitors=settings.monitors_enabled,
+        candidates=count,
     )
     completion = complete(session, document, position, options)
     items = completion.candidates[:count]
