@@ -17,6 +17,8 @@ from assist.analysis.errors import SandboxUnavailable
 PARTS = (
     "worker_lockdown",
     "worker_encode",
+    "worker_mutations",
+    "worker_variants",
     "worker_values",
     "worker_probe",
     "worker_observe",

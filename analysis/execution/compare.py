@@ -24,6 +24,7 @@ IMMUTABLE_TYPES = (
     "builtins.slice", "numpy.float", "numpy.int", "numpy.uint", "numpy.bool", "numpy.str_", "ipaddress.",
     "zoneinfo.", "numpy.complex", "numpy.datetime64", "numpy.timedelta64",
 )  # fmt: skip
+NOT_APPLICABLE = "not applicable"
 FLOAT_ARRAYS = {"dtype('float64')": "d", "dtype('float32')": "f"}
 
 
@@ -51,7 +52,7 @@ class Outcome:
         if "timeout" in self.data:
             return "did not finish in time"
         if "unusable" in self.data:
-            return str(self.data["unusable"])
+            return str(self.data["unusable"] or NOT_APPLICABLE)
         if "input" not in self.data or "nodes" not in self.data:
             return "no outcome was received"
         return ""
@@ -77,8 +78,8 @@ def difference(
     """How ``after`` differs from ``before`` in anything a caller could notice; None if it does not."""
     if before.raw == after.raw and not before.crash and not after.crash:
         return None
-    if after.problem:
-        return f"the new version: {after.problem}"
+    if before.problem or after.problem:
+        return after.problem or before.problem
     one, other = before.data, after.data
     if one["input"] != other["input"]:
         return "the input cannot be built twice alike"

@@ -11,7 +11,7 @@ from assist.analysis.execution.types import Relaxation
 
 ROUNDS_MAX = 12
 SHRINKS_MAX = 40
-SECONDS_MAX = 6.0
+SECONDS_MAX = 3.0
 TEXT_CHARACTERS_MAX = 1500
 
 

@@ -228,3 +228,27 @@ def reads_the_clock(node: FunctionNode) -> str | None:
             if name in CLOCK_OWNERS:
                 return f"{name}.{each.func.attr}()"
     return None
+
+
+CONSTANTS_MAX = 24
+CONSTANT_CHARACTERS_MAX = 80
+
+
+def constants_of(*functions: Function) -> list[int | float | str]:
+    """Numbers and texts that the code compares with or computes from, and the integers beside them."""
+    found: dict[tuple[str, int | float | str], None] = {}
+    for function in functions:
+        docstring = ast.get_docstring(function.node, clean=False)
+        for node in ast.walk(function.node):
+            if not isinstance(node, ast.Constant) or node.value == docstring:
+                continue
+            value = node.value
+            near: list[int | float | str] = []
+            if type(value) is int and abs(value) < 2**63:
+                near = [value, value + 1, value - 1]
+            elif type(value) is float or (
+                type(value) is str and len(value) <= CONSTANT_CHARACTERS_MAX
+            ):
+                near = [value]
+            found.update(dict.fromkeys((type(each).__name__, each) for each in near))
+    return [value for _, value in found][:CONSTANTS_MAX]

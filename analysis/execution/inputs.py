@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from assist.analysis.execution.functions import Function
-from assist.analysis.execution.kinds import Kinds, edge_texts
+from assist.analysis.execution.kinds import Kinds, edge_texts, parse_kind
 
 EXAMPLES_MAX = 40
 COMBINATIONS_MAX = 140
+RELATED_SHARE = 0.5
 SIGNATURES_MAX = 12
 UNSEEN_ITEM = "_"  # what an empty container holds
 NAME_PRIORS = (
@@ -203,8 +204,39 @@ def typical_inputs(
             None if kind is None else kinds.text(kind, generator, size, spread)
             for kind in signature.kinds
         ]
+        if generator.random() < RELATED_SHARE:
+            texts = _related(signature, texts, generator)
         made.append(_input(function, kinds, texts, generator))
     return made
+
+
+def _related(
+    signature: Signature, texts: list[str | None], generator: random.Random
+) -> list[str | None]:
+    """A scalar becomes a member of a container among the others: what is looked up is found."""
+    related = list(texts)
+    for position, kind in enumerate(signature.kinds):
+        if kind not in ("int", "str", "float"):
+            continue
+        members = [
+            ast.unparse(member)
+            for other, text in zip(signature.kinds, texts, strict=True)
+            if other is not None
+            and text is not None
+            and parse_kind(other)[1][0] == kind
+            and other != kind
+            for member in _members(text)
+        ]
+        if members:
+            related[position] = generator.choice(members)
+    return related
+
+
+def _members(text: str) -> list[ast.expr]:
+    node = ast.parse(text, mode="eval").body
+    if isinstance(node, ast.List | ast.Set | ast.Tuple):
+        return node.elts
+    return [key for key in node.keys if key is not None] if isinstance(node, ast.Dict) else []
 
 
 def edge_inputs(
@@ -286,7 +318,7 @@ def accepted_signatures(
     tried = [
         (signature, text)
         for signature in candidates
-        for text in typical_inputs(function, kinds, signature, generator, 2, 6)
+        for text in typical_inputs(function, kinds, signature, generator, 3, 6)
     ]
     verdicts = accepts([text for _, text in tried])
     good = dict.fromkeys(

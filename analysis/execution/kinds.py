@@ -227,6 +227,9 @@ class Kinds:
                 + ")"
             )
         count = max(1, size if not depth else min(size, 2 + size >> 2))
+        if inner[0] == "str":
+            style = generator.choice(TEXT_STYLES)
+            return wrap_items(name, ", ".join(repr(style(generator)) for _ in range(count)))
         items = ", ".join(
             self.text(inner[0], generator, size, spread, depth + 1) for _ in range(count)
         )
@@ -302,6 +305,12 @@ class Kinds:
         return f"{name}({', '.join(parts)})"
 
 
+TEXT_STYLES: tuple[Callable[[random.Random], str], ...] = (
+    lambda generator: generator.choice(WORDS),
+    lambda generator: "".join(generator.choices("abcdexyz", k=generator.randrange(1, 8))),
+    lambda generator: "".join(generator.choices("ab", k=generator.randrange(1, 4))),
+    lambda generator: str(generator.randrange(10 ** generator.randrange(1, 5))),
+)
 SIMPLE_TEXTS: dict[str, Callable[[random.Random, int], str]] = {
     "None": lambda generator, spread: "None",
     "bool": lambda generator, spread: str(generator.random() < 0.5),
@@ -391,8 +400,10 @@ def _strategy(kind: str, kinds: Kinds) -> Any:
 
     name, inner = parse_kind(kind)
     if name == "int":
+        small, usual = st.integers(-3, 12), st.integers(-100, 100)
+        # large numbers are few: most loops do not end on them
         return st.one_of(
-            st.integers(-3, 12), st.integers(-100, 100), st.integers(-(2**40), 2**40)
+            small, usual, small, usual, small, usual, st.integers(-(2**40), 2**40)
         ).map(str)
     if name == "float":
         return st.floats().map(float_text)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from assist.analysis.execution.compare import Outcome
+from assist.analysis.execution.compare import NOT_APPLICABLE, Outcome
 from assist.analysis.execution.functions import Function
 from assist.analysis.execution.inputs import (
     accepted_signatures,
@@ -19,14 +20,22 @@ from assist.analysis.execution.kinds import Kinds
 from assist.analysis.execution.measure import InputClass
 from assist.analysis.execution.session import Specification
 from assist.analysis.execution.types import RecordedCall, Source, Sources, VerifyOptions
+from assist.analysis.execution.worker_variants import HUGE as HUGE_NUMBERS
+from assist.analysis.execution.worker_variants import SPECIAL_TEXTS, VARIANTS
 
 RECORDED_MAX = 60
 EDGES, TYPICAL, MUTATED = 60, 12, 72
+VARIANT_ROOTS, LARGE_ROOTS = 3, 2
+HUGE = tuple(f"huge:{k}" for k in range(len(HUGE_NUMBERS)))
+SLOW_SECONDS = 0.1
+OUTCOME_BYTES_MAX = 500_000
+SECOND_CALL_SECONDS_MAX = 0.02
 SCALES = (4, 16)
 TIMED_INPUTS_MAX = 8
 TIMED_SIGNATURES_MAX = 2
 TIMED_CALL_SECONDS_MAX = 0.04
 SIZE_TYPICAL = 16
+TYPE_ERRORS = ("builtins.TypeError", "builtins.AttributeError", "builtins.NameError")
 
 Observe = Callable[[Sequence[Specification]], list[Outcome]]
 
@@ -70,7 +79,9 @@ def collect(
     kinds: Kinds,
     options: VerifyOptions,
     recorded: Sequence[RecordedCall],
+    constants: Sequence[int | float | str],
     observe: Observe,
+    deadline: float,
 ) -> Pool:
     """Inputs on which the old version ends with something that can be compared."""
     pool = Pool()
@@ -91,13 +102,21 @@ def collect(
         for each, outcome in zip(pool.inputs, pool.outcomes, strict=True)
         if _is_root(each, outcome)
     ]
-    keep(pool, _mutated(roots, options.seed), observe)
-    keep(pool, scaled_inputs(roots), observe)
+    batches = [
+        _variants(roots, constants),
+        _mutated(roots, options.seed),
+        _large(roots),
+        *([_variant(root, name) for root in spread(roots, 1)] for name in HUGE),
+    ]
+    for batch in batches:
+        if time.monotonic() > deadline:
+            break
+        keep(pool, batch, observe)
     return pool
 
 
 def _is_root(each: Input, outcome: Outcome) -> bool:
-    return outcome.raised is None and each.source != "adversarial"
+    return outcome.raised not in TYPE_ERRORS and each.source != "adversarial"
 
 
 def _generated(
@@ -109,7 +128,7 @@ def _generated(
 
     def accepts(texts: list[str]) -> list[bool]:
         outcomes = observe([{"expression": text} for text in texts])
-        return [not outcome.problem and outcome.raised is None for outcome in outcomes]
+        return [not outcome.problem and outcome.raised not in TYPE_ERRORS for outcome in outcomes]
 
     if observed:
         accepted = candidates
@@ -143,22 +162,44 @@ def _mutated(roots: Sequence[Input], seed: int) -> list[Input]:
     ]
 
 
-def scaled_inputs(roots: Sequence[Input], factors: Sequence[int] = SCALES) -> list[Input]:
+def _variants(roots: Sequence[Input], constants: Sequence[int | float | str]) -> list[Input]:
+    """Every systematic variant of a few roots of each signature."""
+    groups: dict[str, list[Input]] = {}
+    for root in roots:
+        groups.setdefault(root.signature, []).append(root)
+    made: list[Input] = []
+    per_group = max(1, VARIANT_ROOTS // max(1, len(groups)))
+    for group in groups.values():
+        for number, root in enumerate(spread(group, per_group)):
+            names = (
+                [*VARIANTS, *(f"text:{k}" for k in range(len(SPECIAL_TEXTS)))]
+                if not number
+                else VARIANTS
+            )
+            made += [_variant(root, name) for name in names]
+            made += [_variant(root, "constant", value) for value in constants]
+    return made
+
+
+def _variant(root: Input, name: str, value: int | float | str | None = None) -> Input:
+    specification = {"base": root.specification, "variant": name, "value": value}
+    return Input(specification, "mutated", root.signature)
+
+
+def _large(roots: Sequence[Input]) -> list[Input]:
     """Larger copies of a few ordinary inputs; containers where there are any, else numbers."""
     made: list[Input] = []
-    for root in spread([each for each in roots if each.typical], 3):
-        for factor in factors:
-            for what in ("containers", "numbers"):
-                specification = {"base": root.specification, "scale": factor, "what": what}
-                made.append(
-                    Input(
-                        specification,
-                        root.source if root.source == "generated" else "mutated",
-                        root.signature,
-                        False,
-                        factor,
-                    )
-                )
+    for root in spread([each for each in roots if each.typical], LARGE_ROOTS):
+        made += [
+            Input(
+                {"base": root.specification, "scale": factor, "what": what},
+                "mutated",
+                root.signature,
+            )
+            for factor in SCALES
+            for what in ("containers", "numbers")
+        ]
+        made.append(_variant(root, "long"))
     return made
 
 
@@ -168,6 +209,12 @@ def keep(pool: Pool, inputs: Sequence[Input], observe: Observe) -> None:
     outcomes = observe([each.specification for each in inputs])
     for each, outcome in zip(inputs, outcomes, strict=False):
         problem = outcome.problem
+        if problem == NOT_APPLICABLE:
+            continue
+        if not problem and outcome.seconds > SLOW_SECONDS:
+            problem = "takes too long"
+        if not problem and len(outcome.raw) > OUTCOME_BYTES_MAX:
+            problem = "gives more than is compared"
         if not problem and outcome.raised == "builtins.MemoryError":
             problem = "out of memory"
         if not problem and (outcome.raised is None) and outcome.data.get("opaque"):
@@ -177,6 +224,8 @@ def keep(pool: Pool, inputs: Sequence[Input], observe: Observe) -> None:
             pool.reason = pool.reason or problem
         elif outcome.input_id not in seen:
             seen.add(outcome.input_id)
+            if outcome.seconds > SECOND_CALL_SECONDS_MAX:
+                each = replace(each, specification={**each.specification, "once": True})
             pool.inputs.append(each)
             pool.outcomes.append(outcome)
 

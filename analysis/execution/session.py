@@ -15,11 +15,13 @@ from assist.analysis.execution.profiles import Plan, candidate_start
 from assist.analysis.execution.sandbox import Sandbox
 from assist.analysis.execution.types import RecordedCalls, Subject
 
-INPUT_SECONDS_MAX = 0.5
+INPUT_SECONDS_MAX = 0.3
+PATIENCE = ((0, INPUT_SECONDS_MAX), (3, 0.1), (10, 0.04))  # after so many that took too long
+EXPLORED_MAX = 40
 SILENCE_SECONDS_MAX = 6.0
 RUN_SECONDS_MAX = 60
 MEMORY_BYTES_MAX = 2 << 30
-FAILURES_MAX = 8
+FAILURES_MAX = 20
 SECONDS_DIGITS = 12  # as the worker writes them
 PRELOADS_MAX = 30
 Specification = dict[str, Any]
@@ -99,6 +101,7 @@ class Session:
         self.plan = plan
         self._cancelled = cancelled
         self._zygotes: dict[int, Sandbox] = {}
+        self._explored_too_long = 0
 
     def run(
         self,
@@ -110,28 +113,40 @@ class Session:
         what: str = "observe",
         transform: dict[str, Any] | None = None,
         input_seconds_max: float = INPUT_SECONDS_MAX,
+        exploring: bool = False,
         until: Callable[[int, Outcome], bool] | None = None,
     ) -> list[Outcome]:
-        """Outcomes of ``inputs`` in order; stops early when ``until`` says so. Raises LoadFailure."""
+        """Outcomes of ``inputs`` in order; stops early when ``until`` says so. Raises LoadFailure.
+
+        ``exploring`` waits less for each input the more inputs have taken too long: for
+        inputs that nobody needs.
+        """
         outcomes: list[Outcome] = []
         failures = 0
         while len(outcomes) < len(inputs):
-            if failures >= FAILURES_MAX:
+            if failures >= FAILURES_MAX or (exploring and self._explored_too_long > EXPLORED_MAX):
                 missing = len(inputs) - len(outcomes)
                 outcomes += [Outcome(b"", "not run after too many failures")] * missing
                 break
-            command = self._command(version, what, random_seed, input_seconds_max)
+            seconds = self._patience() if exploring else input_seconds_max
+            command = self._command(version, what, random_seed, seconds)
             command.update(inputs=list(inputs[len(outcomes) :]), transform=transform)
             ended, stopped = self._run_once(hash_seed, command, outcomes, until)
             if stopped:
                 break
             if len(outcomes) < len(inputs):
                 failures += 1
+                self._explored_too_long += exploring
                 if not (outcomes and "timeout" in outcomes[-1].data) or ended.startswith("crash"):
                     outcomes.append(
                         Outcome(b"", ended.removeprefix("crash ") or "ended without an answer")
                     )
         return outcomes
+
+    def _patience(self) -> float:
+        return next(
+            seconds for after, seconds in reversed(PATIENCE) if self._explored_too_long >= after
+        )
 
     def _run_once(
         self,

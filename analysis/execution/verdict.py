@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import ast
-import random
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 from assist.analysis.execution.bundle import describe as describe_interpreter
+from assist.analysis.execution.case import Case, Progress, Refused, refused
 from assist.analysis.execution.compare import Outcome, difference
 from assist.analysis.execution.counterexample import counterexample
+from assist.analysis.execution.evidence import check_evidence
 from assist.analysis.execution.functions import (
     Function,
-    changed_lines,
+    constants_of,
     find_function,
     newly_used,
     reads_the_clock,
@@ -28,8 +29,6 @@ from assist.analysis.execution.profiles import make_plan
 from assist.analysis.execution.session import (
     LoadFailure,
     Session,
-    Specification,
-    Version,
     preload_of,
     version_of,
 )
@@ -77,14 +76,9 @@ __all__ = [
 
 HASH_SEEDS = (0, 1, 77)
 RETURNS_MIN = 3
+SHARE_OF_COLLECTING = 0.3  # of the time budget
 INPUTS_MIN = 8
-BRANCHES_MIN = 0.9
-MUTANTS_MAX = 24
-MUTANTS_KILLED_MIN = 0.7
-MUTANT_SECONDS_MAX = 0.15
-SHARE_OF_EVIDENCE = 0.6  # of the time budget, before measuring starts
-
-Progress = Callable[[str], None]
+PATIENT_SECONDS = 2.0  # for inputs that took the old version less than a tenth of it
 
 
 def verify(
@@ -103,7 +97,7 @@ def verify(
     """
     try:
         read = _read(before, after)
-    except _Refused as refused:
+    except Refused as refused:
         return refused.verdict
     plan = make_plan(
         describe_interpreter(options.interpreter),
@@ -114,7 +108,7 @@ def verify(
     )
     watched = watched_data(*read.trees)
     with Session(plan, cancelled) as session:
-        case = _Case(
+        case = Case(
             before=before,
             after=after,
             options=options,
@@ -124,13 +118,14 @@ def verify(
             kinds=Kinds(read.trees[0]),
             session=session,
             recorded=recorded.of(before) if recorded else (),
+            constants=constants_of(*read.functions),
             progress=progress or (lambda _text: None),
             deadline=time.monotonic() + options.budget_seconds,
             cancelled=cancelled,
         )
         try:
             verdict = _decide(case)
-        except _Refused as refused:
+        except Refused as refused:
             verdict = refused.verdict
         except LoadFailure as failure:
             verdict = Verdict(
@@ -139,53 +134,14 @@ def verify(
     return _finished(verdict, case, plan.isolation)
 
 
-class _Refused(Exception):
-    """A verdict that was reached before the end."""
-
-    def __init__(self, verdict: Verdict) -> None:
-        super().__init__(verdict.reason)
-        self.verdict = verdict
-
-
-@dataclass
-class _Case:
-    """Everything about one verification; ``pool`` and the numbers fill as it goes."""
-
-    before: Subject
-    after: Subject
-    options: VerifyOptions
-    old: Version
-    new: Version
-    function: Function
-    kinds: Kinds
-    session: Session
-    recorded: Sequence[RecordedCall]
-    progress: Progress
-    deadline: float
-    cancelled: Callable[[], bool] | None
-    pool: Pool = field(default_factory=Pool)
-    branches: float = 0.0
-    mutants: Mutants = field(default_factory=Mutants)
-    growth: str | None = None
-
-    def observe(self, inputs: Sequence[Specification]) -> list[Outcome]:
-        return self.session.run(self.old, inputs) if inputs else []
-
-    def evidence(self) -> Evidence:
-        return Evidence(
-            inputs=len(self.pool.inputs),
-            sources=self.pool.sources(),
-            branches=round(self.branches, 3),
-            mutants=self.mutants,
-            growth=self.growth,
-            relaxations=tuple(map(str, self.options.relaxations)),
-        )
-
-
 @dataclass(frozen=True)
 class _Read:
     trees: tuple[ast.Module, ast.Module]
-    function: Function
+    functions: tuple[Function, Function]
+
+    @property
+    def function(self) -> Function:
+        return self.functions[0]
 
 
 def _read(before: Subject, after: Subject) -> _Read:
@@ -198,78 +154,108 @@ def _read(before: Subject, after: Subject) -> _Read:
             line = (
                 f" (line {error.lineno})" if isinstance(error, SyntaxError) and error.lineno else ""
             )
-            raise _refused(
+            raise refused(
                 "error", f"the {label} version does not parse: {error.args[0]}{line}"
             ) from error
         function = find_function(tree, subject.qualname)
         if function is None:
-            raise _refused("error", f"the {label} version has no function {subject.qualname}")
+            raise refused("error", f"the {label} version has no function {subject.qualname}")
         trees.append(tree)
         functions.append(function)
     for function in functions:
         if isinstance(function.node, ast.AsyncFunctionDef):
-            raise _refused("not_enough_evidence", "coroutines are not run")
+            raise refused("not_enough_evidence", "coroutines are not run")
     if functions[0].receiver != functions[1].receiver:
-        raise _refused("not_equivalent", "one version is a static method, the other is not")
+        raise refused("not_equivalent", "one version is a static method, the other is not")
     reaches = newly_used(*trees)
     if reaches:
-        raise _refused("unsafe", f"the new version newly uses {', '.join(reaches)}")
+        raise refused("unsafe", f"the new version newly uses {', '.join(reaches)}")
     clock = reads_the_clock(functions[0].node) or reads_the_clock(functions[1].node)
     if clock:
-        raise _refused("nondeterministic", f"the function uses {clock}")
-    return _Read((trees[0], trees[1]), functions[0])
+        raise refused("nondeterministic", f"the function uses {clock}")
+    return _Read((trees[0], trees[1]), (functions[0], functions[1]))
 
 
-def _refused(name: VerdictName, reason: str, counterexample: str | None = None) -> _Refused:
-    return _Refused(Verdict(name, reason, counterexample=counterexample))
-
-
-def _decide(case: _Case) -> Verdict:
+def _decide(case: Case) -> Verdict:
     case.progress("collecting inputs")
-    case.pool = collect(case.function, case.kinds, case.options, case.recorded, case.observe)
+    collecting = time.monotonic() + SHARE_OF_COLLECTING * case.options.budget_seconds
+    case.pool = collect(
+        case.function,
+        case.kinds,
+        case.options,
+        case.recorded,
+        case.constants,
+        case.observe,
+        collecting,
+    )
+    _settle(case)
     _check_pool(case)
     _check_deterministic(case)
     case.progress(f"comparing on {len(case.pool.inputs)} inputs")
     _check_same(case)
     case.progress("breaking the new version to test the inputs")
-    _check_evidence(case)
+    check_evidence(case)
     case.progress("measuring")
     return _check_speed(case)
 
 
-def _check_pool(case: _Case) -> None:
+def _settle(case: Case) -> None:
+    """One run of the old version over the whole pool: what every other run is compared with.
+
+    The pool was filled by several runs; a function that keeps state across calls needs one.
+    """
+    outcomes = _patiently(case)
+    good = [index for index, outcome in enumerate(outcomes) if not outcome.problem]
+    if len(good) < len(outcomes):
+        case.pool.inputs = [case.pool.inputs[index] for index in good]
+        outcomes = _patiently(case)
+    case.pool.outcomes = outcomes
+
+
+def _patiently(case: Case) -> list[Outcome]:
+    return case.session.run(case.old, case.pool.specifications, input_seconds_max=PATIENT_SECONDS)
+
+
+def _check_pool(case: Case) -> None:
     for outcome in case.pool.outcomes:
         events = outcome.data.get("events")
         if events:
-            raise _refused(
+            raise refused(
                 "unsafe", f"the function reaches outside: {events[0][0]} {events[0][1]}".rstrip()
             )
         if outcome.data.get("random"):
-            raise _refused("nondeterministic", "the function uses random numbers")
+            raise refused("nondeterministic", "the function uses random numbers")
     returned = case.pool.returned()
     takes_nothing = not case.function.parameters and not case.function.receiver
     if returned < (1 if takes_nothing else RETURNS_MIN):
         why = f": {case.pool.reason}" if case.pool.reason and not returned else ""
-        raise _refused("not_enough_evidence", f"the old version returned on {returned} inputs{why}")
+        raise refused("not_enough_evidence", f"the old version returned on {returned} inputs{why}")
     if len(case.pool.inputs) < INPUTS_MIN and not takes_nothing and not _takes_few_values(case):
-        raise _refused(
+        raise refused(
             "not_enough_evidence", f"only {len(case.pool.inputs)} different inputs were found"
         )
 
 
-def _takes_few_values(case: _Case) -> bool:
+def _takes_few_values(case: Case) -> bool:
     annotations = [
         ast.unparse(p.annotation) if p.annotation else "" for p in case.function.parameters
     ]
     return all(a == "bool" or a.startswith("Literal") for a in annotations)
 
 
-def _check_deterministic(case: _Case) -> None:
+def _check_deterministic(case: Case) -> None:
     """The old version against itself, with other hash seeds and other random numbers."""
     inputs = case.pool.specifications
     runs = _together(
         [
-            partial(case.session.run, case.old, inputs, hash_seed=seed, random_seed=seed)
+            partial(
+                case.session.run,
+                case.old,
+                inputs,
+                hash_seed=seed,
+                random_seed=seed,
+                input_seconds_max=PATIENT_SECONDS,
+            )
             for seed in HASH_SEEDS[1:]
         ],
         HASH_SEEDS[1:],
@@ -278,8 +264,12 @@ def _check_deterministic(case: _Case) -> None:
     for run in runs:
         for first, again in zip(case.pool.outcomes, run, strict=True):
             found = difference(first, again)
+            if again.problem:
+                raise refused(
+                    "not_enough_evidence", f"the old version {again.problem} the second time"
+                )
             if found:
-                raise _refused("nondeterministic", f"the old version differs from itself: {found}")
+                raise refused("nondeterministic", f"the old version differs from itself: {found}")
 
 
 def _together(
@@ -292,11 +282,13 @@ def _together(
         return [future.result() for future in [executor.submit(task) for task in tasks]]
 
 
-def _check_same(case: _Case) -> None:
+def _check_same(case: Case) -> None:
     inputs = case.pool.specifications
     references = (case.pool.outcomes, None)
     for seed, reference in zip(HASH_SEEDS, references, strict=False):
-        expected = reference or case.session.run(case.old, inputs, hash_seed=seed)
+        expected = reference or case.session.run(
+            case.old, inputs, hash_seed=seed, input_seconds_max=PATIENT_SECONDS
+        )
 
         def stop(index: int, outcome: Outcome, expected: list[Outcome] = expected) -> bool:
             return difference(expected[index], outcome, case.options.relaxations) is not None
@@ -306,7 +298,7 @@ def _check_same(case: _Case) -> None:
                 case.new, inputs, hash_seed=seed, until=stop, input_seconds_max=2.0
             )
         except LoadFailure as failure:
-            raise _refused(
+            raise refused(
                 "error", f"the new version cannot be imported in the sandbox: {failure}"
             ) from failure
         last = len(found) - 1
@@ -324,84 +316,10 @@ def _check_same(case: _Case) -> None:
                 case.options.relaxations,
                 case.deadline,
             )
-            raise _refused("not_equivalent", why or "an outcome is missing", shown)
+            raise refused("not_equivalent", why or "an outcome is missing", shown)
 
 
-def _check_evidence(case: _Case) -> None:
-    lines = changed_lines(case.before.module_text, case.after.module_text, case.after.qualname)
-    inputs = case.pool.specifications
-    missing: list[str] = []
-    shares: list[float] = []
-    for version, own in ((case.old, lines.before), (case.new, lines.after)):
-        found = case.session.coverage(version, inputs, own)
-        sites, hits = found["sites"], set(found["hits"])
-        if sites:
-            shares.append(len(hits) / len(sites))
-            missing += [
-                f"line {line}: {text}" for k, (line, text) in enumerate(sites) if k not in hits
-            ]
-    case.branches = min(shares, default=1.0)
-    if case.branches < BRANCHES_MIN:
-        raise _refused(
-            "not_enough_evidence", f"the inputs miss branches of the change ({missing[0]})"
-        )
-    case.mutants, survivor = _run_mutants(case, lines.after)
-    # one more counts as noticed: a single survivor is often no error at all (`>` for `>=` of ties)
-    if (case.mutants.killed + 1) / (case.mutants.total + 1) < MUTANTS_KILLED_MIN:
-        raise _refused(
-            "not_enough_evidence",
-            f"the inputs do not notice {case.mutants.total - case.mutants.killed} of {case.mutants.total} "
-            f"deliberate errors ({survivor})",
-        )
-
-
-def _run_mutants(case: _Case, lines: Sequence[int]) -> tuple[Mutants, str]:
-    possible = case.session.mutants(case.new, lines)
-    numbers = list(range(len(possible)))
-    random.Random(case.options.seed).shuffle(numbers)
-    deadline = case.deadline - (1 - SHARE_OF_EVIDENCE) * case.options.budget_seconds
-    killed = total = 0
-    survivor = ""
-    inputs, outcomes = _diverse(case)
-    for number in sorted(numbers[:MUTANTS_MAX]):
-        if time.monotonic() > deadline and total:
-            break
-
-        def stop(index: int, outcome: Outcome) -> bool:
-            return difference(outcomes[index], outcome, case.options.relaxations) is not None
-
-        transform = {"mutant": number, "lines": list(lines)}
-        total += 1
-        try:
-            found = case.session.run(
-                case.new,
-                inputs,
-                transform=transform,
-                until=stop,
-                input_seconds_max=MUTANT_SECONDS_MAX,
-            )
-            last = len(found) - 1
-            noticed = len(found) < len(inputs) or stop(last, found[last])
-        except LoadFailure:
-            noticed = True
-        killed += noticed
-        if not noticed and not survivor:
-            survivor = f"line {possible[number][0]}: {possible[number][1]}"
-    return Mutants(killed, total), survivor
-
-
-def _diverse(case: _Case) -> tuple[list[Specification], list[Outcome]]:
-    """The pool in an order in which different outcomes come early; slow inputs last."""
-    order = list(range(len(case.pool.inputs)))
-    random.Random(1).shuffle(order)
-    order.sort(key=lambda index: case.pool.outcomes[index].seconds > MUTANT_SECONDS_MAX / 10)
-    return (
-        [case.pool.inputs[index].specification for index in order],
-        [case.pool.outcomes[index] for index in order],
-    )
-
-
-def _check_speed(case: _Case) -> Verdict:
+def _check_speed(case: Case) -> Verdict:
     roots, fresh = timed_roots(case.pool, case.function, case.kinds, case.options.seed)
     classes = timed_classes(roots, case.observe)
     fresh_pool = Pool()
@@ -435,7 +353,7 @@ def _check_speed(case: _Case) -> Verdict:
     return Verdict("verified", reason, measurement.speedup, slowest_input=slowest)
 
 
-def _finished(verdict: Verdict, case: _Case, isolation: str) -> Verdict:
+def _finished(verdict: Verdict, case: Case, isolation: str) -> Verdict:
     reason = verdict.reason + (" (reduced isolation)" if isolation == "reduced" else "")
     return Verdict(
         verdict.verdict,

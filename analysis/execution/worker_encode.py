@@ -18,7 +18,7 @@ import types
 from collections import deque
 from typing import Any, Callable, Iterable
 
-NODES_MAX = 300_000
+NODES_MAX = 100_000
 ITEMS_OF_ITERATOR_MAX = 10_000
 NAN = struct.pack(">d", float("nan")).hex()
 STABLE_HASH = (int, float, bool, complex)

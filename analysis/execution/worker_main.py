@@ -1,4 +1,4 @@
-"""Worker, part 6: reads commands on a pipe, forks a locked process per run and relays what it says; it never lets that process near the pipe.
+"""Worker, part 10: reads commands on a pipe, forks a locked process per run and relays what it says; it never lets that process near the pipe.
 
 Frames are a big-endian length, a kind byte (``D`` data of a run, ``C`` control) and JSON.
 """

@@ -1,4 +1,4 @@
-"""Worker, part 7: namespaces of its own and a throw-away copy of the workspace for the user's test run; it writes to nothing that outlives it.
+"""Worker, part 8: namespaces of its own and a throw-away copy of the workspace for the user's test run; it writes to nothing that outlives it.
 
 Used where bubblewrap does not make the namespaces. Source: Linux man-pages unshare(2),
 mount_namespaces(7), user_namespaces(7).

@@ -1,4 +1,4 @@
-"""Worker, part 4: rewrites the syntax tree of the module to count branches or to break it on purpose; it changes text of nobody's file."""
+"""Worker, part 6: rewrites the syntax tree of the module to count branches or to break it on purpose; it changes text of nobody's file."""
 
 from __future__ import annotations
 

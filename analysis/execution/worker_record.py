@@ -1,4 +1,4 @@
-"""Worker, part 8: runs the user's tests under pytest and writes down calls of chosen functions as pickles; it opens no pickle and changes no file of theirs."""
+"""Worker, part 9: runs the user's tests under pytest and writes down calls of chosen functions as pickles; it opens no pickle and changes no file of theirs."""
 
 from __future__ import annotations
 
