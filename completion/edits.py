@@ -27,7 +27,6 @@ Proposer = Literal["rules", "model"]
 Verify = Callable[..., Verdict]
 
 SECONDS_PER_FUNCTION_MAX = 90.0
-SECONDS_PER_VERDICT_MAX = 40.0
 VERIFICATIONS_MAX = 16
 SINGLES_MAX = 6
 REPAIRS_MAX = 4
@@ -76,6 +75,7 @@ class Search:
     rejections: tuple[Rejection, ...] = ()
     reason: str = ""
     verifications: int = 0
+    unfinished: bool = False
 
 
 def suggest(
@@ -110,7 +110,11 @@ def suggest(
     except _Hopeless as hopeless:
         return Search(None, tuple(session.rejections), str(hopeless), session.verifications)
     return Search(
-        _winner(session), tuple(session.rejections), session.reason, session.verifications
+        _winner(session),
+        tuple(session.rejections),
+        session.reason,
+        session.verifications,
+        session.unfinished,
     )
 
 
@@ -163,6 +167,7 @@ class _Session:
     rejections: list[Rejection] = field(default_factory=list)
     verifications: int = 0
     reason: str = ""
+    unfinished: bool = False
 
     def may_go_on(self) -> bool:
         return self.verifications < VERIFICATIONS_MAX and time.monotonic() < self.deadline
@@ -173,6 +178,7 @@ class _Session:
         if key in self.known:
             return self.known[key]
         if not self.may_go_on():
+            self.unfinished = time.monotonic() >= self.deadline
             self.reason = self.reason or "the search ended at its limit"
             return None
         self.verifications += 1
@@ -182,11 +188,7 @@ class _Session:
             base,
             adversarial=(*base.adversarial, *proposal.adversarial),
             relaxations=(*base.relaxations, *proposal.relaxations),
-            budget_seconds=min(
-                base.budget_seconds,
-                SECONDS_PER_VERDICT_MAX,
-                max(self.deadline - time.monotonic(), 1.0),
-            ),
+            budget_seconds=min(base.budget_seconds, max(self.deadline - time.monotonic(), 1.0)),
             seed=base.seed + seed,
         )
         after = replace(self.subject, module_text=proposal.module_text)

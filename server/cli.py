@@ -20,6 +20,7 @@ COMMANDS: dict[str, str] = {
     "models": "models",
     "serve": "serve",
     "status": "status",
+    "suggest": "suggest",
 }
 
 EXIT_ERROR = 2

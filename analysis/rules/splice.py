@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assist.analysis.document import Position
 
+LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -48,7 +50,7 @@ def change_between(before: str, after: str, qualname: str) -> Change | None:
     kept = {ast.dump(node) for node in new.body}
     if any(ast.dump(node) not in kept and getattr(node, "name", None) != top for node in old.body):
         return None
-    lines = after.splitlines(keepends=True)
+    lines = split_lines(after)
     imports = [node for node in added if isinstance(node, ast.Import | ast.ImportFrom)]
     constants = [node for node in added if node not in imports]
     return Change(
@@ -64,7 +66,7 @@ def with_change(text: str, qualname: str, change: Change) -> str | None:
     function = find(tree, qualname) if tree is not None else None
     if tree is None or function is None:
         return None
-    lines = text.splitlines(keepends=True)
+    lines = split_lines(text)
     newline = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
     first, last = _first_line(function), function.end_lineno or function.lineno
     source = change.function.replace("\r\n", "\n").replace("\n", newline)
@@ -88,7 +90,7 @@ def with_change(text: str, qualname: str, change: Change) -> str | None:
 
 def line_edits(before: str, after: str) -> list[LineEdit]:
     """The difference of two texts as replacements of whole lines, in order."""
-    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    old, new = split_lines(before), split_lines(after)
     matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
     edits = []
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
@@ -127,7 +129,12 @@ def function_source(text: str, qualname: str) -> str | None:
     """Lines of a function with its decorators, as they stand in the module."""
     tree = parse_module(text)
     function = find(tree, qualname) if tree is not None else None
-    return _source(text.splitlines(keepends=True), function) if function is not None else None
+    return _source(split_lines(text), function) if function is not None else None
+
+
+def split_lines(text: str) -> list[str]:
+    """Lines with their ends, as Python and editors count them: form feeds and the like end no line."""
+    return LINE.findall(text)
 
 
 def parse_module(text: str) -> ast.Module | None:

@@ -36,7 +36,7 @@ def command(
         path.absolute().as_uri(), _text(path, data), language=language_id(path.name)
     )
     _check_position(document, path, position)
-    settings = _settings(path)
+    settings = settings_for(path)
     opened = open_model(model or settings.model_name)
     session = EngineSession(KvSession(opened.model), opened.template)
     options = CompletionOptions(
@@ -97,7 +97,7 @@ def _check_position(document: Document, path: Path, position: Position) -> None:
         )
 
 
-def _settings(path: Path) -> Settings:
+def settings_for(path: Path) -> Settings:
     """Settings as the server resolves them for a file, from its project and the environment."""
     parents = path.absolute().parents
     project = next((folder for folder in parents if (folder / "pyproject.toml").is_file()), None)
