@@ -261,7 +261,11 @@ def _completed(
 def _figures(engine: Engine) -> dict[str, object]:
     session = engine.session
     cache = asdict(session.kv.status()) if session else {}
-    return {"documents": len(engine.documents), "cache": cache}
+    return {
+        "documents": len(engine.documents),
+        "cache": cache,
+        "workers": engine.names.scopes.process_ids,
+    }
 
 
 def _settings_values(message: messages.Load) -> dict[str, Any]:

@@ -41,6 +41,12 @@ class Scopes:
         self._scopes.move_to_end(folder)
         return scope
 
+    @property
+    def process_ids(self) -> list[int]:
+        """Ids of the workers that run."""
+        ids = [scope.process_id for scope in list(self._scopes.values())]
+        return [id_ for id_ in ids if id_ is not None]
+
     def files_changed(self) -> None:
         for scope in self._scopes.values():
             scope.files_changed()

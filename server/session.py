@@ -20,6 +20,7 @@ from assist.server.settings import (
     Settings,
     editor_source,
     environment_source,
+    language_enabled,
     pyproject_source,
     resolve,
     restart_key,
@@ -29,6 +30,7 @@ from assist.server.uris import innermost, path_of
 logger = logging.getLogger(__name__)
 
 DOCUMENTS_MAX = 512
+PAUSED_MAX = 1024
 BACKGROUND_MAX = 64
 CONFIGURATION_S_MAX = 3.0
 
@@ -61,15 +63,18 @@ async def _no_configuration() -> dict[str, Any]:
 
 @dataclass
 class Session:
-    """Everything that lives between messages. ``on_change`` hears when the status may be different."""
+    """Everything that lives between messages. ``on_change`` hears when the status may be different,
+    ``on_problems`` when other settings are wrong than before."""
 
     on_change: Callable[[], None] = lambda: None
+    on_problems: Callable[[], None] = lambda: None
     pull_configuration: Callable[[], Awaitable[dict[str, Any]]] = _no_configuration
     encoding: Encoding = "utf-16"
     client_options: dict[str, Any] = field(default_factory=dict)
     pushed: object = None
     documents: dict[str, Document] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
+    paused: set[str] = field(default_factory=set)
     settings: Settings = field(default_factory=Settings)
     folder_settings: dict[str, Settings] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
@@ -139,6 +144,23 @@ class Session:
         """Settings of the innermost workspace folder of ``uri``."""
         return self.folder_settings.get(innermost(uri, self.folder_settings), self.settings)
 
+    def pause(self, name: str, paused: bool | None = None) -> bool:
+        """Pause (true), resume (false) or toggle (none) a document's URI or a language id."""
+        paused = name not in self.paused if paused is None else paused
+        if paused and len(self.paused) < PAUSED_MAX:
+            self.paused.add(name)
+            self.lane.drop_document(name)
+        elif not paused:
+            self.paused.discard(name)
+        self.on_change()
+        return name in self.paused
+
+    def is_paused(self, document: Document) -> bool:
+        """Whether a document gets no proposals: paused by hand or turned off in the settings."""
+        if document.uri in self.paused or document.language in self.paused:
+            return True
+        return not language_enabled(self.settings_for(document.uri), document.language)
+
     async def load_settings(self) -> None:
         """Read all sources again; a running engine is replaced where a value needs that."""
         try:
@@ -151,7 +173,7 @@ class Session:
         for folder in ["", *self.folders]:
             path = path_of(folder)
             project, wrong = await asyncio.to_thread(_project_source, path)
-            initial = editor_source(self.client_options.get("settings"))
+            initial = editor_source(self._initial_settings())
             editor = editor_source(pulled.get(folder, self.pushed))
             settings, more = resolve([project, environment_source(), initial, editor])
             resolved[folder] = settings
@@ -159,15 +181,23 @@ class Session:
         before = restart_key(self.settings)
         self.settings = resolved.pop("")
         self.folder_settings = resolved
-        self.problems = tuple(dict.fromkeys(problems))
-        for problem in self.problems:
-            logger.warning("%s", problem)
+        if (found := tuple(dict.fromkeys(problems))) != self.problems:
+            self.problems = found
+            self.on_problems()
         self.engine.send(self._configuration())
         self.answers.clear()
         if self.engine.pid is not None and restart_key(self.settings) != before:
             await self.restart_engine()
         self._settled.set()
         self.on_change()
+
+    def _initial_settings(self) -> dict[str, Any]:
+        """What the editor said when it connected: settings, and whether the workspace is trusted."""
+        given = self.client_options.get("settings")
+        values = dict(given) if isinstance(given, dict) else {}
+        if isinstance(self.client_options.get("trusted"), bool):
+            values["workspace.trusted"] = self.client_options["trusted"]
+        return values
 
     async def settled(self) -> None:
         """Wait until the settings were read for the first time."""

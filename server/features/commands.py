@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pygls.exceptions import JsonRpcInvalidParams
+
 from assist.server.features.status import status_of
 from assist.server.language_server import AssistServer
 
@@ -17,9 +19,22 @@ def register(server: AssistServer) -> None:
         return session.last_completion
 
     @server.command("assist.status")
-    def status() -> dict[str, Any]:
+    async def status() -> dict[str, Any]:
         """The object of :func:`assist.server.features.status.status_of`."""
-        return status_of(server)
+        return await status_of(server)
+
+    @server.command("assist.pause")
+    def pause(target: dict[str, Any]) -> dict[str, bool]:
+        """Pause or resume one document or language until the server ends.
+
+        ``{"uri": str, "paused": bool}`` or ``{"language": str, "paused": bool}``; without
+        ``paused`` it is toggled. Answers ``{"paused": bool}``.
+        """
+        uri, language, paused = (target.get(key) for key in ("uri", "language", "paused"))
+        names = [name for name in (uri, language) if isinstance(name, str)]
+        if len(names) != 1 or not isinstance(paused, (bool, type(None))):
+            raise JsonRpcInvalidParams("assist.pause takes a uri or a language, and paused.")
+        return {"paused": session.pause(names[0], paused)}
 
     @server.command("assist.restart")
     async def restart() -> None:

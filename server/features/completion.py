@@ -15,7 +15,7 @@ from assist.server.convert import Encoding, offset_from, range_to
 from assist.server.language_server import AssistServer
 from assist.server.scheduler import Priority
 from assist.server.session import Request
-from assist.server.settings import Settings, language_enabled
+from assist.server.settings import Settings
 
 OPTIONS = lsp.CompletionOptions(trigger_characters=["."], resolve_provider=True)
 NAMES_LANGUAGE = "python"
@@ -51,7 +51,7 @@ def register(server: AssistServer) -> None:
             params.context is not None
             and params.context.trigger_kind == lsp.CompletionTriggerKind.Invoked
         )
-        proposing = asyncio.ensure_future(_propose(document, offset, settings))
+        proposing = asyncio.ensure_future(_propose(document, offset))
         try:
             names = await _names(document, offset, settings)
             wait_s = PROPOSAL_WITH_GHOST_TEXT_S_MAX if _has_ghost_text() else PROPOSAL_S_MAX
@@ -83,8 +83,8 @@ def register(server: AssistServer) -> None:
         session.names_serial += 1
         return await session.engine.names(document.uri, offset)
 
-    async def _propose(document: Document, offset: int, settings: Settings) -> messages.Item | None:
-        if not language_enabled(settings, document.language):
+    async def _propose(document: Document, offset: int) -> messages.Item | None:
+        if session.is_paused(document):
             return None
         with contextlib.suppress(asyncio.CancelledError):
             answer = await session.complete(Request(document, offset, Priority.LIST))

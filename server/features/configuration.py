@@ -7,10 +7,34 @@ from typing import Any
 
 from lsprotocol import types as lsp
 
+from assist.server import messages
 from assist.server.language_server import AssistServer
 from assist.server.settings import SECTION
 
 logger = logging.getLogger(__name__)
+
+
+PROJECT_FILE = "pyproject.toml"
+WATCHED = ("**/*.py", "**/*.pyi", f"**/{PROJECT_FILE}")
+
+
+async def watch_files(server: AssistServer) -> None:
+    """Ask the editor to tell when files change that it does not edit, where it can."""
+    workspace = server.client_capabilities.workspace
+    watching = workspace.did_change_watched_files if workspace else None
+    configuring = workspace.did_change_configuration if workspace else None
+    wanted: list[lsp.Registration] = []
+    if watching and watching.dynamic_registration:
+        watchers = [lsp.FileSystemWatcher(pattern) for pattern in WATCHED]
+        method = lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES
+        options = lsp.DidChangeWatchedFilesRegistrationOptions(watchers)
+        wanted.append(lsp.Registration("assist-files", method, options))
+    if configuring and configuring.dynamic_registration:
+        method = lsp.WORKSPACE_DID_CHANGE_CONFIGURATION
+        section = lsp.DidChangeConfigurationRegistrationOptions(section=SECTION)
+        wanted.append(lsp.Registration("assist-configuration", method, section))
+    if wanted:
+        await server.client_register_capability_async(lsp.RegistrationParams(wanted))
 
 
 def register(server: AssistServer) -> None:
@@ -27,6 +51,22 @@ def register(server: AssistServer) -> None:
         return dict(zip(scopes, answers, strict=False))
 
     session.pull_configuration = pull
+
+    def show_problems() -> None:
+        for problem in session.problems:
+            logger.warning("%s", problem)
+        if session.problems:
+            more = len(session.problems) - 1
+            text = session.problems[0] + (f" ({more} more in the log)" if more else "")
+            server.window_show_message(lsp.ShowMessageParams(lsp.MessageType.Warning, text))
+
+    session.on_problems = show_problems
+
+    @server.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+    async def did_change_files(params: lsp.DidChangeWatchedFilesParams) -> None:
+        session.engine.send(messages.FilesChanged())
+        if any(event.uri.endswith(PROJECT_FILE) for event in params.changes):
+            await session.load_settings()
 
     @server.feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)
     async def did_change(params: lsp.DidChangeConfigurationParams) -> None:

@@ -12,7 +12,6 @@ from assist.server.convert import Encoding, offset_from, range_to, span_from
 from assist.server.language_server import AssistServer
 from assist.server.scheduler import Priority
 from assist.server.session import Request
-from assist.server.settings import language_enabled
 
 logger = logging.getLogger(__name__)
 
@@ -29,9 +28,9 @@ def register(server: AssistServer) -> None:
             logger.warning("No proposal: the document is not open.")
             return None
         await session.settled()
-        settings = session.settings_for(document.uri)
-        if not language_enabled(settings, document.language):
+        if session.is_paused(document):
             return None
+        settings = session.settings_for(document.uri)
         is_invoked = params.context.trigger_kind == lsp.InlineCompletionTriggerKind.Invoked
         offset = offset_from(document, params.position, session.encoding)
         selected = params.context.selected_completion_info

@@ -10,6 +10,7 @@ from typing import Any
 from lsprotocol import types as lsp
 
 from assist.server.convert import encoding_of
+from assist.server.features.configuration import watch_files
 from assist.server.language_server import AssistServer
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ def register(server: AssistServer) -> None:
         session.encoding = encoding_of(server.server_capabilities)
         await session.load_settings()
         session.engine.start(session.settings)
+        session.background(watch_files(server))
 
     @server.feature(lsp.SHUTDOWN)
     async def shutdown(_params: None) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from typing import Any, Literal
 
 from lsprotocol import types as lsp
 
 from assist.server.language_server import AssistServer
+from assist.server.memory import resident_mb
 from assist.server.reports.models import model_rows
-from assist.server.settings import language_enabled
 
 logger = logging.getLogger(__name__)
 
@@ -57,8 +58,12 @@ def summary_of(server: AssistServer) -> dict[str, Any]:
     }
 
 
-def status_of(server: AssistServer) -> dict[str, Any]:
-    """``assist.status``: the summary, and figures of model, engine, queue, documents and settings."""
+async def status_of(server: AssistServer) -> dict[str, Any]:
+    """``assist.status``: the summary, and figures of model, engine, memory, queue and settings.
+
+    ``models`` has the rows of ``assist models list --json``. ``versions`` are those of server and extension. ``engine.cache`` has the
+    figures of :class:`assist.models.kv_session.KvStatus`, ``memory_mb`` is resident memory.
+    """
     session = server.session
     engine = session.engine
     model = engine.state.model
@@ -72,16 +77,32 @@ def status_of(server: AssistServer) -> dict[str, Any]:
             "template": model.template,
             "load_seconds": model.seconds,
         },
-        "models": model_rows(),
+        "models": await asyncio.to_thread(model_rows),
         "engine": {"pid": engine.pid, "restarts": engine.restarts, **engine.figures},
+        "memory_mb": _memory(server),
         "queue": {
             "running": session.lane.running is not None,
             "waiting": len(session.lane.waiting),
         },
         "documents": len(session.documents),
         "folders": list(session.folders),
+        "paused": sorted(session.paused),
         "problems": list(session.problems),
+        "versions": {
+            "server": server.version,
+            "extension": session.client_options.get("extensionVersion"),
+        },
     }
+
+
+def _memory(server: AssistServer) -> dict[str, int]:
+    """Resident memory of every process of this session."""
+    engine = server.session.engine
+    pids = {"server": os.getpid(), "engine": engine.pid}
+    for number, pid in enumerate(engine.figures.get("workers", []), 1):
+        pids[f"names {number}"] = pid
+    figures = {name: resident_mb(pid) for name, pid in pids.items() if pid is not None}
+    return {**figures, "total": sum(figures.values())}
 
 
 class Progress:
@@ -133,7 +154,7 @@ def _state(server: AssistServer) -> State:
     if status in ("problem", "stopped"):
         return "problem" if status == "problem" else "loading"
     document = session.documents.get(session.lane.focus)
-    if document and not language_enabled(session.settings_for(document.uri), document.language):
+    if document and session.is_paused(document):
         return "paused"
     if status == "loading":
         return "loading"
