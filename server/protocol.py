@@ -106,14 +106,18 @@ class Protocol(LanguageServerProtocol):
         self._send_data(lsp.ResponseErrorMessage(id=id_, error=error.to_response_error()))
 
     def _send_handler_result(self, future: Any, *, msg_id: Any) -> None:
-        """As pygls does it, but no traceback reaches the client."""
+        """As pygls does it, but no traceback reaches the client, nor the log for its mistakes."""
         error = None if future.cancelled() else future.exception()
-        if error is not None and not isinstance(error, JsonRpcException):
-            logger.error("Request %s failed.", msg_id, exc_info=error)
-            self._request_futures.pop(msg_id, None)
-            self._refuse(msg_id, JsonRpcInternalError("assist failed to answer; see its log."))
+        if error is None:
+            super()._send_handler_result(future, msg_id=msg_id)
             return
-        super()._send_handler_result(future, msg_id=msg_id)
+        self._request_futures.pop(msg_id, None)
+        if isinstance(error, JsonRpcException):
+            logger.warning("Refused a request: %s", error)
+            self._refuse(msg_id, error)
+        else:
+            logger.error("Request %s failed.", msg_id, exc_info=error)
+            self._refuse(msg_id, JsonRpcInternalError("assist failed to answer; see its log."))
 
     def _handle_cancel_notification(self, msg_id: Any) -> None:
         future: Any = self._request_futures.get(msg_id)

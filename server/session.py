@@ -99,6 +99,7 @@ class Session:
             self.close(next(iter(self.documents)))
         self.documents[document.uri] = document
         self.engine.send(opened(document))
+        self.focus(document.uri)
 
     def change(self, document: Document, edit: Edit) -> None:
         """Replace a document by its new version, which ``edit`` made of the old one."""
@@ -106,6 +107,13 @@ class Session:
         span = edit.span
         change = messages.Changed(document.uri, document.version, span.start, span.end, edit.text)
         self.engine.send(change)
+        self.focus(document.uri)
+
+    def focus(self, uri: str) -> None:
+        """Take note of the document that the user is at, as far as an editor lets us know."""
+        if uri != self.lane.focus:
+            self.lane.focus = uri
+            self.on_change()
 
     def close(self, uri: str) -> None:
         if self.documents.pop(uri, None) is not None:

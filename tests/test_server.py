@@ -59,16 +59,24 @@ async def test_progress_is_shown_while_the_model_loads() -> None:
     async with editor() as session:
         await session.wait_for("ready")
         (reports,) = session.client.progress_reports.values()
-        assert [report.kind for report in reports][0] == "begin"  # type: ignore[attr-defined]
-        assert [report.kind for report in reports][-1] == "end"  # type: ignore[attr-defined]
+        kinds = [getattr(report, "kind", None) for report in reports]
+        assert kinds[0] == "begin" and kinds[-1] == "end"
 
 
-async def test_everything_else_is_answered_while_the_model_loads() -> None:
-    async with editor() as session:
+async def test_everything_else_is_answered_while_the_model_loads(tmp_path: Path) -> None:
+    endless = tmp_path / "endless.gguf"
+    os.mkfifo(endless)
+    async with editor(environment={"ASSIST_MODEL_NAME": str(endless)}) as session:
+        session.open(SAMPLE)
+        waiting = asyncio.create_task(session.ghost_texts(5, 12))
+        await session.wait_for("loading")
         status = await session.command("assist.status")
         assert status["state"] == "loading"
         with pytest.raises(JsonRpcException, match="not defined"):
             await session.command("assist.nothing")
+        session.cancel_all()
+        with pytest.raises(JsonRpcException):
+            await waiting
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])

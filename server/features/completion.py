@@ -44,6 +44,7 @@ def register(server: AssistServer) -> None:
         document = session.documents.get(params.text_document.uri)
         if document is None:
             return None
+        session.focus(document.uri)
         await session.settled()
         settings = session.settings_for(document.uri)
         offset = offset_from(document, params.position, session.encoding)

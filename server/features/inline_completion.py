@@ -27,6 +27,7 @@ def register(server: AssistServer) -> None:
         if document is None:
             logger.warning("No proposal: the document is not open.")
             return None
+        session.focus(document.uri)
         await session.settled()
         if session.is_paused(document):
             return None
