@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -15,6 +15,12 @@ Reuse = Literal["shift", "prefix", "off"]
 
 # A span with more changed tokens before it than this is evaluated again.
 CHANGED_TOKENS_MAX = 512
+# What feels a change most is what follows it at once (as many tokens as changed there, within
+# these bounds), the last tokens before the answer, and everything if little is left behind it.
+AFTER_TOKENS_MIN = 4
+AFTER_TOKENS_MAX = 16
+TAIL_TOKENS = 8
+NEAR_TOKENS = 64
 # The first tokens of a prompt gather attention that no other token can take over (attention
 # sinks): a token that was computed elsewhere cannot become one of them.
 SINK_TOKENS = 4
@@ -34,18 +40,23 @@ class ReusePolicy:
     changed_tokens_max: int = CHANGED_TOKENS_MAX
     shift_tokens_min: int = SHIFT_TOKENS_MIN
     run_tokens_min: int = RUN_TOKENS_MIN
-    after_tokens: int = 0
-    tail_tokens: int = 1
+    after_tokens_max: int = AFTER_TOKENS_MAX
+    tail_tokens: int = TAIL_TOKENS
+    near_tokens: int = NEAR_TOKENS
 
 
 @dataclass(frozen=True)
 class Span:
-    """``size`` tokens of the old buffer from index ``old`` that go to position ``new``."""
+    """``size`` tokens of the old buffer from index ``old`` that go to position ``new``.
+
+    Their position changes by ``delta``, and ``changed`` of the tokens before them are other ones.
+    """
 
     old: int
     new: int
     size: int
     delta: int
+    changed: int = 0
 
 
 @dataclass(frozen=True)
@@ -108,10 +119,11 @@ def plan_edit(
         head = [span for span in _spans(buffer, matches, len(new) - 1) if span.old == span.new == 0]
         return EditPlan(new, tuple(head), _placed(buffer, head))
     matches = align(buffer.tokens, new, run_tokens_min=policy.run_tokens_min)
-    spans = _bounded(buffer, _spans(buffer, matches, len(new) - 1), policy)
+    found = _spans(buffer, matches, len(new) - 1)
+    spans = _trimmed(_bounded(buffer, found, policy), len(new), policy)
     if sum(span.size for span in spans if span.delta) < policy.shift_tokens_min:
-        spans = _bounded(buffer, [span for span in spans if not span.delta], policy)
-    spans = _trimmed(buffer, spans, len(new), policy)
+        found = [span for span in found if not span.delta]
+        spans = _trimmed(_bounded(buffer, found, policy), len(new), policy)
     return EditPlan(new, tuple(spans), _placed(buffer, spans))
 
 
@@ -137,28 +149,30 @@ def _bounded(buffer: TokenBuffer, spans: Sequence[Span], policy: ReusePolicy) ->
     """Spans without those that have too many changed tokens before them."""
     kept: list[Span] = []
     for span in spans:
-        changed = int(buffer.changes[span.old : span.old + span.size].max())
-        changed += _changed_before(span, kept, buffer)
-        if changed <= policy.changed_tokens_max:
-            kept.append(span)
+        earlier = int(buffer.changes[span.old : span.old + span.size].max())
+        changed = _changed_before(span, kept, buffer)
+        if earlier + changed <= policy.changed_tokens_max:
+            kept.append(replace(span, changed=changed))
     return kept
 
 
-def _trimmed(
-    buffer: TokenBuffer, spans: Sequence[Span], length: int, policy: ReusePolicy
-) -> list[Span]:
-    """Spans without the tokens that feel a change most: right behind it, and at the end."""
+def _trimmed(spans: Sequence[Span], length: int, policy: ReusePolicy) -> list[Span]:
+    """Spans without the tokens that feel a change most."""
     kept: list[Span] = []
     before = 0
-    for number, span in enumerate(spans):
-        changed = _changed_before(span, spans[:number], buffer)
-        start = span.old + (policy.after_tokens if changed > before else 0)
-        end = span.old + span.size
-        if changed or buffer.changes[span.old : end].any():
-            end = min(end, length - policy.tail_tokens - span.new + span.old)
+    for span in spans:
+        start, end = span.new, span.new + span.size
+        if span.changed:
+            end = min(end, length - policy.tail_tokens)
+        if span.changed > before:
+            after = max(AFTER_TOKENS_MIN, span.changed - before)
+            start += min(after, policy.after_tokens_max)
+            if length - start < policy.near_tokens:
+                break
         if end > start:
-            kept.append(Span(start, span.new + start - span.old, end - start, span.delta))
-        before = changed
+            old = span.old + start - span.new
+            kept.append(replace(span, old=old, new=start, size=end - start))
+        before = span.changed
     return kept
 
 
@@ -177,9 +191,7 @@ def _placed(buffer: TokenBuffer, spans: Sequence[Span]) -> TokenBuffer:
         return buffer.cut(0)
     indices = np.concatenate([np.arange(span.old, span.old + span.size) for span in spans])
     positions = [np.arange(span.new, span.new + span.size, dtype=np.int32) for span in spans]
-    changed = []
-    for count, span in enumerate(spans):
-        changed.append(np.full(span.size, _changed_before(span, spans[:count], buffer), np.int32))
+    changed = [np.full(span.size, span.changed, np.int32) for span in spans]
     first = spans[0]
     exact = min(buffer.exact, first.size) if first.old == first.new == 0 else 0
     return TokenBuffer(

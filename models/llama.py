@@ -20,6 +20,7 @@ import llama_cpp as ll
 import numpy as np
 
 from assist.cache.parked import State
+from assist.cache.pieces import PieceTokenizer
 from assist.models.errors import ModelFileError
 from assist.models.model import LIVE, SEQUENCES_MAX, Abort, Aborted, Logits, Row
 from assist.models.vocabulary import FimIds, Vocabulary
@@ -125,11 +126,17 @@ class LlamaModel:
         self.file = str(path)
         self.options = options
         self.vocabulary = _vocabulary(self._vocab)
+        by_pieces = ll.llama_vocab_type(self._vocab) == ll.LLAMA_VOCAB_TYPE_BPE
+        self._pieces = PieceTokenizer(self.tokenize_whole) if by_pieces else None
         self.context_tokens_max = int(ll.llama_n_ctx(context))
         self.batch_tokens_max = options.batch_tokens
         self.can_shift = bool(ll.llama_memory_can_shift(self._memory))
 
     def tokenize(self, text: str) -> list[int]:
+        return self._pieces.tokens(text) if self._pieces else self.tokenize_whole(text)
+
+    def tokenize_whole(self, text: str) -> list[int]:
+        """As :meth:`tokenize`, without the memory of pieces."""
         data = text.encode("utf-8", "surrogatepass")
         room = len(data) + 8
         buffer = (ll.llama_token * room)()

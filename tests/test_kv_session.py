@@ -12,7 +12,9 @@ from assist.models.model import Aborted
 from assist.models.scripted import Cell as ScriptedCell
 from assist.models.scripted import ScriptedModel, digest_logits, origin_after
 
-ALL = ReusePolicy(shift_tokens_min=1, run_tokens_min=4)
+ALL = ReusePolicy(
+    shift_tokens_min=1, run_tokens_min=4, after_tokens_max=0, tail_tokens=1, near_tokens=0
+)
 
 
 def session(policy: ReusePolicy = ALL, **options: int | bool) -> KvSession:

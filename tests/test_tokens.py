@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,9 @@ from hypothesis import strategies as st
 from assist.cache.kv import Reuse, ReusePolicy, plan_edit
 from assist.cache.tokens import EMPTY, Match, TokenBuffer, align
 
+BARE = ReusePolicy(
+    shift_tokens_min=1, run_tokens_min=2, after_tokens_max=0, tail_tokens=1, near_tokens=0
+)
 SHORT = st.lists(st.integers(0, 3), max_size=60)
 
 
@@ -55,11 +60,16 @@ def test_runs_are_equal_and_disjoint(old: list[int], new: list[int]) -> None:
     assert at <= len(new)
 
 
-@given(SHORT, SHORT.filter(bool), st.sampled_from(["shift", "prefix", "off"]))
+@given(
+    SHORT,
+    SHORT.filter(bool),
+    st.sampled_from(["shift", "prefix", "off"]),
+    st.sampled_from([BARE, ReusePolicy()]),
+)
 def test_a_plan_covers_the_prompt_and_evaluates_its_end(
-    old: list[int], new: list[int], reuse: Reuse
+    old: list[int], new: list[int], reuse: Reuse, policy: ReusePolicy
 ) -> None:
-    policy = ReusePolicy(reuse, shift_tokens_min=1, run_tokens_min=2)
+    policy = replace(policy, reuse=reuse)
     plan = plan_edit(buffer(old), new, policy)
     assert plan.reused + plan.shifted + plan.evaluated == len(new)
     assert plan.gaps[-1][1] == len(new)
@@ -73,7 +83,7 @@ def test_a_plan_covers_the_prompt_and_evaluates_its_end(
 
 def test_exact_tokens_end_at_the_first_change() -> None:
     old = buffer([*range(100)])
-    plan = plan_edit(old, [*range(50), 777, *range(50, 100)])
+    plan = plan_edit(old, [*range(50), 777, *range(50, 100)], BARE)
     assert (plan.reused, plan.shifted, plan.evaluated) == (50, 49, 2)
     after = plan.buffer.fill([777], 50).fill([99], 100)
     assert after.exact == 51
@@ -81,7 +91,7 @@ def test_exact_tokens_end_at_the_first_change() -> None:
 
 
 def test_changes_add_up_until_the_bound() -> None:
-    policy = ReusePolicy(changed_tokens_max=3)
+    policy = replace(BARE, changed_tokens_max=3)
     tokens = [*range(100)]
     cache = buffer(tokens)
     shifted = []
@@ -93,3 +103,26 @@ def test_changes_add_up_until_the_bound() -> None:
         for start, end in plan.gaps:
             cache = cache.fill(tokens[start:end], start)
     assert shifted == [True, True, True, False, True]
+
+
+def test_what_feels_a_change_most_is_evaluated() -> None:
+    old = [*range(1000)]
+    new = [*old[:300], *range(2000, 2010), *old[300:600], 3000, *old[600:]]
+    plan = plan_edit(buffer(old), new)
+    assert plan.gaps == ((0 + 300, 320), (610, 615), (1003, 1011))
+    assert plan.buffer.changes[-1] == 11
+
+
+def test_everything_is_evaluated_behind_a_change_near_the_end() -> None:
+    old = [*range(1000)]
+    plan = plan_edit(buffer(old), [*old[:960], 3000, *old[960:]])
+    assert plan.gaps == ((960, 1001),) and not plan.shifted
+
+
+def test_typing_at_the_end_costs_its_tokens_also_behind_shifted_ones() -> None:
+    old = buffer([*range(1000)])
+    plan = plan_edit(old, [*range(300), 3000, *range(300, 1000)])
+    shifted = plan.buffer
+    for start, end in plan.gaps:
+        shifted = shifted.fill(plan.tokens[start:end], start)
+    assert plan_edit(shifted, [*plan.tokens.tolist(), 7, 8]).evaluated == 2
