@@ -60,10 +60,11 @@ class LspEditor:
         self._version = 0
         self._ready = asyncio.Event()
 
-        @self._client.feature("assist/status")
         def on_status(params: Any) -> None:
             if params.state == "ready":
                 self._ready.set()
+
+        self._client.feature("assist/status")(on_status)
 
     @property
     def pid(self) -> int:
@@ -140,7 +141,7 @@ class LspEditor:
     async def stop(self) -> None:
         await self._client.shutdown_async(None)
         self._client.exit(None)
-        await self._client.stop()
+        await self._client.stop()  # type: ignore[no-untyped-call]
 
 
 def _position(text: str, offset: int) -> lsp.Position:
