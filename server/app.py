@@ -17,6 +17,7 @@ from assist.server.features import (
     inline_completion,
     lifecycle,
     status,
+    suggestions,
 )
 from assist.server.language_server import AssistServer
 from assist.server.transport import StreamWriter, receive_messages, serve_stdio
@@ -31,6 +32,7 @@ FEATURES = (
     completion,
     commands,
     status,
+    suggestions,
 )
 
 

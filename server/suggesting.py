@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,11 +51,16 @@ Progress = Callable[[str, float | None], None]
 
 @dataclass(frozen=True)
 class RunOptions:
-    """What to look at and how long; ``tests`` are paths for pytest, empty for none."""
+    """What to look at and how long; ``tests`` are paths for pytest, empty for none.
+
+    ``texts`` are unsaved texts of files; ``line`` (1-based) keeps the function around it.
+    """
 
     workspace: Path
     interpreter: Path
     requests: Sequence[Request] = ()
+    texts: Mapping[Path, str] = field(default_factory=dict)
+    line: int | None = None
     since: str | None = None
     tests: Sequence[Path] = ()
     min_speedup: float = 1.10
@@ -126,18 +131,25 @@ def _targets(run: _Run) -> Targets:
     """Functions to look at; the tests are run only if there is something to look at."""
     options = run.options
     run.progress("reading the code", None)
-    found = find_targets(options.requests, workspace=options.workspace, since=options.since)
+    found = _found(run)
     files = sorted({target.path for target in found.targets} | {s.path for s in found.skipped})
     if not files or not options.tests:
         if files:
             run.notes.append("No tests were found, so inputs are made from types and examples.")
         return found
     run.recorded = _recorded(run, files)
+    return _found(run)
+
+
+def _found(run: _Run) -> Targets:
+    options = run.options
     return find_targets(
         options.requests,
         workspace=options.workspace,
         since=options.since,
+        line=options.line,
         recorded=run.recorded,
+        texts=options.texts,
     )
 
 

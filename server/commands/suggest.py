@@ -104,14 +104,14 @@ def command(
         workspace,
         interpreter or find_interpreter(workspace),
         requests,
-        since,
-        () if no_tests else (tests or tuple(find_tests(workspace))),
-        min_speedup or settings.suggest_speedup,
-        budget,
-        settings.suggest_seconds,
-        jobs,
-        chosen,
-        allow_reduced_isolation,
+        since=since,
+        tests=() if no_tests else (tests or tuple(find_tests(workspace))),
+        min_speedup=min_speedup or settings.suggest_speedup,
+        budget_seconds=budget,
+        seconds_per_function=settings.suggest_seconds,
+        jobs=jobs,
+        proposers=chosen,
+        allow_reduced_isolation=allow_reduced_isolation,
     )
     rewriter = _rewriter(model) if "model" in chosen else None
     stop = threading.Event()

@@ -121,6 +121,7 @@ async def editor(
     environment: dict[str, str] | None = None,
     folders: list[str] | None = None,
     uri: str = URI,
+    reviews_edits: bool = False,
 ) -> AsyncIterator[Editor]:
     """A session with a server from initialize to exit, with the embedded model."""
     client = make_test_lsp_client()
@@ -131,14 +132,28 @@ async def editor(
     kinds = [lsp.PositionEncodingKind(name) for name in encodings or ["utf-16"]]
     capabilities = lsp.ClientCapabilities(
         general=lsp.GeneralClientCapabilities(position_encodings=kinds),
-        workspace=lsp.WorkspaceClientCapabilities(configuration=True, workspace_folders=True),
+        workspace=lsp.WorkspaceClientCapabilities(
+            configuration=True,
+            workspace_folders=True,
+            apply_edit=True,
+            workspace_edit=lsp.WorkspaceEditClientCapabilities(
+                document_changes=True,
+                change_annotation_support=lsp.ChangeAnnotationsSupportOptions()
+                if reviews_edits
+                else None,
+            ),
+        ),
         window=lsp.WindowClientCapabilities(work_done_progress=True),
         text_document=lsp.TextDocumentClientCapabilities(
+            code_action=lsp.CodeActionClientCapabilities(
+                data_support=True,
+                resolve_support=lsp.ClientCodeActionResolveOptions(["command"]),
+            ),
             completion=lsp.CompletionClientCapabilities(
                 completion_item=lsp.ClientCompletionItemOptions(
                     documentation_format=[lsp.MarkupKind.Markdown]
                 )
-            )
+            ),
         ),
     )
     await client.initialize_session(
