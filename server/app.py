@@ -10,6 +10,7 @@ import sys
 from collections.abc import Coroutine
 
 from assist.server.features import (
+    acceptance,
     commands,
     completion,
     configuration,
@@ -30,6 +31,7 @@ FEATURES = (
     configuration,
     inline_completion,
     completion,
+    acceptance,
     commands,
     status,
     suggestions,

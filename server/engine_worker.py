@@ -25,6 +25,7 @@ from assist.server.messages import Message, decode, decode_lengths, encode
 from assist.server.names import NameQuestions
 from assist.server.reports.completion import completion_report
 from assist.server.settings import Settings
+from assist.server.statistics_writer import StatisticsWriter
 
 # The server sends one request at a time; more can only be waiting while a model loads.
 WORK_MAX = 64
@@ -48,6 +49,7 @@ class Engine:
         default_factory=lambda: queue.Queue(WORK_MAX)
     )
     names: NameQuestions = field(init=False)
+    statistics: StatisticsWriter = field(default_factory=StatisticsWriter)
     session: EngineSession | None = None
     cancelled: set[int] = field(default_factory=set)
     running: int | None = None
@@ -130,6 +132,8 @@ def _read(engine: Engine, source: BinaryIO) -> None:
             _receive(engine, decode(source.read(head_length), source.read(body_length)))
     finally:
         # The server is gone or talks nonsense; native code of the main thread cannot be waited for.
+        engine.names.scopes.close()
+        engine.statistics.close()
         os._exit(PARENT_GONE)
 
 
@@ -150,6 +154,8 @@ def _receive(engine: Engine, message: Message) -> None:
             engine.names.scopes.configure(message.folders, message.environment)
         case messages.FilesChanged():
             engine.names.scopes.files_changed()
+        case messages.Record():
+            engine.statistics.put(message)
         case messages.AskNames():
             engine.names.ask(message, documents.get(message.uri))
         case messages.AskDescription():

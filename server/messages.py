@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any
 
+from assist.cache.statistics import ProposalRow, RequestRow
+
 # A frame is two lengths, a JSON object and a body of UTF-8: a document's text travels in the
 # body, because escaping megabytes as JSON would block the sender.
 HEADER = struct.Struct(">II")
@@ -86,6 +88,14 @@ class Configure:
 @dataclass(frozen=True)
 class FilesChanged:
     """Files of the workspace changed outside the editor."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Numbers for the statistics of this machine."""
+
+    proposals: tuple[ProposalRow, ...]
+    requests: tuple[RequestRow, ...]
 
 
 @dataclass(frozen=True)
@@ -225,6 +235,7 @@ ToEngine = (
     | Changed
     | Closed
     | FilesChanged
+    | Record
     | Complete
     | AskNames
     | AskDescription
@@ -289,6 +300,10 @@ def _structured(kind: Any, value: Any) -> Any:
             **{name: _structured(hints[name], inner) for name, inner in value.items()}
         )
     origin = typing.get_origin(kind)
+    if origin is typing.Literal:
+        if value not in typing.get_args(kind):
+            raise TypeError(f"{value!r} is not {kind}")
+        return value
     if origin is tuple:
         return tuple(_structured(typing.get_args(kind)[0], inner) for inner in value)
     if origin is dict:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from assist.analysis.document import Document, Edit, Span
+from assist.cache.statistics import ProposalRow
 from assist.server import messages
 from assist.server.answers import Answers
 from assist.server.convert import Encoding
 from assist.server.engine_process import EngineProcess, EngineState, opened
+from assist.server.proposals import Proposals
 from assist.server.scheduler import Lane, Priority
 from assist.server.settings import (
     Settings,
@@ -31,6 +34,7 @@ logger = logging.getLogger(__name__)
 
 DOCUMENTS_MAX = 512
 PAUSED_MAX = 1024
+STATISTICS_EVERY_S = 5.0
 BACKGROUND_MAX = 64
 CONFIGURATION_S_MAX = 3.0
 
@@ -57,6 +61,14 @@ class Request:
         return version, self.offset, self.candidates, self.selected_text, self.selected
 
 
+@dataclass(frozen=True)
+class Answer:
+    """Proposals, and the ids by which editors say what became of them (none: nobody counts)."""
+
+    items: tuple[messages.Item, ...] = ()
+    ids: tuple[str, ...] = ()
+
+
 async def _no_configuration() -> dict[str, Any]:
     return {}
 
@@ -78,6 +90,7 @@ class Session:
     settings: Settings = field(default_factory=Settings)
     folder_settings: dict[str, Settings] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    proposals: Proposals = field(default_factory=Proposals)
     last_completion: dict[str, Any] | None = None
     is_busy: bool = False
     names_serial: int = 0
@@ -107,6 +120,7 @@ class Session:
         span = edit.span
         change = messages.Changed(document.uri, document.version, span.start, span.end, edit.text)
         self.engine.send(change)
+        self.proposals.edited(document.uri, edit)
         self.focus(document.uri)
 
     def focus(self, uri: str) -> None:
@@ -118,28 +132,66 @@ class Session:
     def close(self, uri: str) -> None:
         if self.documents.pop(uri, None) is not None:
             self.lane.drop_document(uri)
+            self.proposals.closed(uri)
             self.engine.send(messages.Closed(uri))
 
-    async def complete(self, request: Request) -> messages.Completed | None:
-        """Answer to one request, none where a newer one took its place or the engine has none."""
+    async def complete(self, request: Request) -> Answer:
+        """Answer to one request, empty where a newer one took its place or the engine has none."""
         settings = self.settings_for(request.document.uri)
-        known = self._recall(request)
-        if known is not None:
-            self.last_completion = known.report
-            return known
+        started = time.monotonic()
+        completed = self._recall(request) or await self._compute(request, settings)
+        if completed is None:
+            return Answer()
+        self.last_completion = completed.report
+        if not settings.statistics_enabled:
+            return Answer(completed.items)
+        latency_ms = (time.monotonic() - started) * 1e3
+        return Answer(completed.items, self._offer(request, completed, latency_ms))
 
+    async def _compute(self, request: Request, settings: Settings) -> messages.Completed | None:
         async def compute() -> messages.Completed | None:
             if not await self.engine.is_ready():
                 return None
             return await self.engine.complete(lambda id_: _message(id_, request, settings))
 
-        answer = await self.lane.submit(
-            request.document.uri, request.key, request.priority, compute
+        document = request.document
+        completed = await self.lane.submit(document.uri, request.key, request.priority, compute)
+        if completed is not None:
+            self.answers.remember(document, completed)
+        return completed
+
+    def _offer(
+        self, request: Request, completed: messages.Completed, latency_ms: float
+    ) -> tuple[str, ...]:
+        """Count an answer; the ids of its items."""
+        document = request.document
+        self.proposals.asked(document.language, is_empty=not completed.items)
+        row = ProposalRow(
+            id="",
+            at=time.time(),
+            language=document.language,
+            model=str(completed.report["model"].get("name", "")),
+            origin="",
+            trigger=request.priority.name.lower(),
+            latency_ms=round(latency_ms, 1),
+            characters=0,
+            lines=0,
         )
-        if answer is not None:
-            self.last_completion = answer.report
-            self.answers.remember(request.document, answer)
-        return answer
+        return tuple(self.proposals.offer(document, item, row) for item in completed.items)
+
+    async def record_statistics(self) -> None:
+        """Look after accepted proposals and hand what is new to the engine, until cancelled."""
+        while True:
+            await asyncio.sleep(STATISTICS_EVERY_S)
+            await asyncio.to_thread(self.proposals.look, dict(self.documents))
+            self._send_statistics()
+
+    def _send_statistics(self) -> None:
+        if self.engine.pid is None:
+            return
+        proposals, requests = self.proposals.take_rows()
+        if self.settings.statistics_enabled and (proposals or requests):
+            self.engine.send(messages.Record(tuple(proposals), tuple(requests)))
 
     def _recall(self, request: Request) -> messages.Completed | None:
         """An earlier answer that still fits, unless the user asks for several."""
@@ -231,6 +283,7 @@ class Session:
             if task is not asyncio.current_task():
                 task.cancel()
         await self.lane.close()
+        self._send_statistics()
         await self.engine.stop()
 
     def _greeting(self) -> Iterator[messages.ToEngine]:

@@ -12,6 +12,7 @@ from lsprotocol import types as lsp
 from pygls.exceptions import JsonRpcException
 from pytest_lsp.client import make_test_lsp_client
 
+from assist.cache.statistics import StatisticsStore
 from support.lsp import ANSWER_S_MAX, SERVER, URI, Editor, editor, model_file
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio]
@@ -167,3 +168,22 @@ async def test_the_command_line_gives_the_same_text(tmp_path: Path) -> None:
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     output, _ = await process.communicate()
     assert json.loads(output)["items"][0]["text"] == texts[0]
+
+
+@pytest.mark.parametrize("is_on", [True, False])
+async def test_statistics_of_what_was_shown_and_accepted(tmp_path: Path, is_on: bool) -> None:
+    settings = {"statistics": {"enabled": is_on}}
+    async with editor(environment={"ASSIST_HOME": str(tmp_path)}, settings=settings) as session:
+        session.open(SAMPLE)
+        (item,) = (await session.inline(5, 12)).items
+        session.notify("textDocument/didShowCompletion", {"item": session.plain(item)})
+        part = {"item": session.plain(item), "acceptedLength": 2}
+        session.notify("textDocument/didPartiallyAcceptCompletion", part)
+        if item.command is not None:
+            await session.command(item.command.command, *(item.command.arguments or ()))
+    store = StatisticsStore(tmp_path / "data" / "statistics.db")
+    assert store.path.exists() is is_on
+    if is_on:
+        (python,) = store.read().languages
+        assert (python.requests, python.shown, python.accepted_whole) == (1, 1, 1)
+        assert python.accepted_characters == len(str(item.insert_text))

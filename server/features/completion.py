@@ -12,6 +12,7 @@ from lsprotocol import types as lsp
 from assist.analysis.document import Document, Span
 from assist.server import messages
 from assist.server.convert import Encoding, offset_from, range_to
+from assist.server.features.acceptance import accept_command
 from assist.server.language_server import AssistServer
 from assist.server.scheduler import Priority
 from assist.server.session import Request
@@ -63,7 +64,8 @@ def register(server: AssistServer) -> None:
         serial = session.names_serial
         items = [_name_item(name, index, document.uri, serial) for index, name in enumerate(names)]
         if proposal is not None:
-            item = _proposal_item(document, proposal, session.encoding, _reads_markdown())
+            item = _proposal_item(document, proposal[0], session.encoding, _reads_markdown())
+            item.command = accept_command(proposal[1])
             items.insert(0, item)
         return lsp.CompletionList(is_incomplete=not proposing.done() or not names, items=items)
 
@@ -84,12 +86,13 @@ def register(server: AssistServer) -> None:
         session.names_serial += 1
         return await session.engine.names(document.uri, offset)
 
-    async def _propose(document: Document, offset: int) -> messages.Item | None:
+    async def _propose(document: Document, offset: int) -> tuple[messages.Item, str | None] | None:
         if session.is_paused(document):
             return None
         with contextlib.suppress(asyncio.CancelledError):
             answer = await session.complete(Request(document, offset, Priority.LIST))
-            return answer.items[0] if answer and answer.items else None
+            if answer.items:
+                return answer.items[0], answer.ids[0] if answer.ids else None
         return None
 
     def _reads_markdown() -> bool:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from itertools import zip_longest
 
 from lsprotocol import types as lsp
 
 from assist.analysis.document import Document, Span
 from assist.server import messages
 from assist.server.convert import Encoding, offset_from, range_to, span_from
+from assist.server.features.acceptance import accept_command
 from assist.server.language_server import AssistServer
 from assist.server.scheduler import Priority
 from assist.server.session import Request
@@ -44,21 +46,23 @@ def register(server: AssistServer) -> None:
             selected=span_from(document, selected.range, session.encoding) if selected else None,
         )
         answer = await session.complete(request)
-        if answer is None or not answer.items:
+        if not answer.items:
             return None
         items = [
-            _item(document, item, session.encoding)
-            for item in answer.items
+            _item(document, item, id_, session.encoding)
+            for item, id_ in zip_longest(answer.items, answer.ids)
             if _is_on_one_line(document, Span(item.start, item.end))
         ]
         return lsp.InlineCompletionList(items=items)
 
 
-def _item(document: Document, item: messages.Item, encoding: Encoding) -> lsp.InlineCompletionItem:
-    span = Span(item.start, item.end)
+def _item(
+    document: Document, item: messages.Item, id_: str | None, encoding: Encoding
+) -> lsp.InlineCompletionItem:
     return lsp.InlineCompletionItem(
         insert_text=item.text,
-        range=range_to(document, span, encoding),
+        range=range_to(document, Span(item.start, item.end), encoding),
+        command=accept_command(id_),
     )
 
 

@@ -38,6 +38,7 @@ def register(server: AssistServer) -> None:
         await session.load_settings()
         session.engine.start(session.settings)
         session.background(watch_files(server))
+        session.background(session.record_statistics())
 
     @server.feature(lsp.SHUTDOWN)
     async def shutdown(_params: None) -> None:

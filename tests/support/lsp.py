@@ -94,6 +94,14 @@ class Editor:
         async with asyncio.timeout(ANSWER_S_MAX):
             return await self.client.text_document_inline_completion_async(params)
 
+    def notify(self, method: str, params: Any) -> None:
+        """A notification that the protocol does not have."""
+        self.client.protocol.notify(method, params)
+
+    def plain(self, value: Any) -> Any:
+        """A value of the protocol as the JSON it came as."""
+        return self.client.protocol._converter.unstructure(value)
+
     def cancel_all(self) -> None:
         """Cancel every request that has no answer yet."""
         for id_, future in self.client.protocol._request_futures.items():
