@@ -40,6 +40,7 @@ FOUND = 1
     "form",
     type=click.Choice(["text", "json", "sarif", "github", "patch"]),
     default="text",
+    help="Form of the report.",
     show_default=True,
 )
 @click.option("--output", type=click.Path(path_type=Path), help="Write the report to a file.")
