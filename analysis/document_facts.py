@@ -30,16 +30,28 @@ _RECEIVER = re.compile(r"(?<![\w.'\"])([^\W\d]\w*(?:\.[^\W\d]\w*)*)(?=\.[^\W\d]|
 
 
 class FactsSource:
-    """Keeps for every document what can be used again for its next version."""
+    """Keeps for every document what can be used again for its next version.
 
-    def __init__(self, scope: Scope) -> None:
+    A question is waited for at most ``question_seconds``, all of a completion together at most
+    ``completion_seconds``.
+    """
+
+    def __init__(
+        self,
+        scope: Scope,
+        question_seconds: float = QUESTION_SECONDS_MAX,
+        completion_seconds: float = COMPLETION_SECONDS_MAX,
+    ) -> None:
         self.scope = scope
+        self.question_seconds = question_seconds
+        self.completion_seconds = completion_seconds
         self._documents: OrderedDict[str, _Kept] = OrderedDict()
         self._modules: Future[Any] | None = None
         self._modules_asked = 0.0
+        self._known_modules: frozenset[str] | None = None
 
-    def at(self, document: Document, offset: int) -> DocumentFacts:
-        """Facts for the statement at ``offset``; questions that are likely are asked at once.
+    def at(self, document: Document, offset: int, *, ahead: bool = True) -> DocumentFacts:
+        """Facts for the statement at ``offset``; with ``ahead`` likely questions are asked at once.
 
         Typing inside one statement keeps the facts, because nothing outside it changed.
         """
@@ -53,18 +65,29 @@ class FactsSource:
             if facts is not None:
                 facts.withdraw()
             facts = kept.facts = DocumentFacts(self, placed, kept)
-        facts.seconds_left = COMPLETION_SECONDS_MAX
-        facts.ask_ahead(document.text, offset)
+        facts.seconds_left = self.completion_seconds
+        if ahead:
+            facts.ask_ahead(document.text, offset)
         return facts
 
-    def modules(self) -> frozenset[str] | None:
-        """Top-level modules, as they were within the last minute; none while that is not known."""
+    def ask_modules(self) -> None:
+        """Ask which top-level modules there are, once in a while."""
         now = time.monotonic()
         if self._modules is None or now - self._modules_asked > MODULES_SECONDS_MAX:
             self._modules_asked = now
             self._modules = self.scope.ask({"kind": "modules"})
-        result = self._modules.result() if self._modules.done() else None
-        return None if result is None else frozenset(result)
+
+    def modules(self) -> frozenset[str] | None:
+        """Top-level modules as they were within the last minutes; none while that is not known."""
+        self.ask_modules()
+        assert self._modules is not None
+        try:
+            result = self._modules.result(0.0 if self._known_modules else self.question_seconds)
+        except FutureTimeoutError:
+            return self._known_modules
+        if result is not None:
+            self._known_modules = frozenset(result)
+        return self._known_modules
 
 
 @dataclass
@@ -80,7 +103,7 @@ class DocumentFacts:
 
     def __init__(self, source: FactsSource, placed: Placed, kept: _Kept) -> None:
         self.placed = placed
-        self.seconds_left = COMPLETION_SECONDS_MAX
+        self.seconds_left = source.completion_seconds
         self._source = source
         self._kept = kept
         self._names: Names | None = None
@@ -117,7 +140,7 @@ class DocumentFacts:
         """Ask about the receivers and calls near the cursor, the nearest first."""
         for expression in _receivers_near(text, offset):
             self._ask("value", "expression", expression, AHEAD)
-        self._source.modules()
+        self._source.ask_modules()
 
     def withdraw(self) -> None:
         """What was asked and has no answer yet is no longer wanted."""
@@ -136,6 +159,8 @@ class DocumentFacts:
             }
             future = self._source.scope.ask(question, self.placed.document, priority)
             self._asked[key] = future
+        elif priority == URGENT and not future.done():
+            self._source.scope.hurry(future)
         return future
 
     def _answer(self, kind: str, field_name: str, text: str) -> Value:
@@ -143,7 +168,11 @@ class DocumentFacts:
         if key in self._known:
             return self._known[key]
         future = self._ask(kind, field_name, text, URGENT)
-        wait = 0.0 if future.done() else min(QUESTION_SECONDS_MAX, max(self.seconds_left, 0.0))
+        wait = (
+            0.0
+            if future.done()
+            else min(self._source.question_seconds, max(self.seconds_left, 0.0))
+        )
         started = time.perf_counter()
         try:
             result = future.result(wait)

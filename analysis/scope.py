@@ -138,12 +138,15 @@ class Scope:
 
     def withdraw(self, future: Future[Any]) -> None:
         """The answer is no longer wanted; a worker that hangs is ended."""
-        with self._lock:
-            numbers = [number for number, item in self._waiting.items() if item[0] is future]
-        for number in numbers:
+        for number in self._numbers(future):
             self._outbox.put(({"cancel": number}, None))
         if self._is_hanging():
             self._end_process()
+
+    def hurry(self, future: Future[Any]) -> None:
+        """A question that was asked ahead is urgent now."""
+        for number in self._numbers(future):
+            self._outbox.put(({"hurry": number}, None))
 
     def close(self) -> None:
         """End the worker; questions from now on are answered with nothing."""
@@ -164,6 +167,10 @@ class Scope:
         """Ask for the names that fit at a position; :func:`names_from` reads the result."""
         question = {"kind": "complete", "offset": document.offset_at(position)}
         return self.ask(question, document)
+
+    def _numbers(self, future: Future[Any]) -> list[int]:
+        with self._lock:
+            return [number for number, item in self._waiting.items() if item[0] is future]
 
     # --- sending ---------------------------------------------------------------------------
 

@@ -75,6 +75,13 @@ class Inbox:
                     if waiting.get("id") == message["cancel"]:
                         waiting["kind"] = "cancelled"  # answered with nothing when its turn comes
                 return
+            if "hurry" in message:
+                self._heap = [
+                    (0 if waiting.get("id") == message["hurry"] else priority, order, waiting)
+                    for priority, order, waiting in self._heap
+                ]
+                heapq.heapify(self._heap)
+                return
             if len(self._heap) < QUEUE_MAX or "id" not in message:
                 priority = int(message.get("priority", -1))
                 heapq.heappush(self._heap, (priority, next(self._order), message))

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from assist.analysis import document_facts
 from assist.analysis.document import Document
 from assist.analysis.document_facts import DocumentFacts, FactsSource
 from assist.analysis.facts import OPEN
@@ -69,14 +68,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FactsSource]:
     )
     (workspace / "package" / "inner.py").write_text("deep = 1\n_hidden = 2\n")
     scope = Scope(workspace, tmp_path_factory.mktemp("cache"))
-    yield FactsSource(scope)
+    yield FactsSource(scope, PATIENCE_SECONDS, PATIENCE_SECONDS)
     scope.close()
-
-
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(document_facts, "QUESTION_SECONDS_MAX", PATIENCE_SECONDS)
-    monkeypatch.setattr(document_facts, "COMPLETION_SECONDS_MAX", PATIENCE_SECONDS)
 
 
 def facts_at(source: FactsSource, marked: str, folder: str = "") -> DocumentFacts:
@@ -238,9 +231,9 @@ def test_typing_in_a_statement_keeps_the_facts(source: FactsSource) -> None:
     assert facts_at(source, "import shapes\nx = 1\n$0\ny = 1") is not first
 
 
-def test_no_time_means_open(source: FactsSource, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(document_facts, "COMPLETION_SECONDS_MAX", 0.0)
+def test_no_time_means_open(source: FactsSource) -> None:
     found = facts_at(source, "import decimal\nz = 1\n$0")
+    found.seconds_left = 0.0
     assert found.value("decimal.Decimal('1').sqrt()") == OPEN
     found.seconds_left = PATIENCE_SECONDS
     assert found.value("decimal.Decimal('1').sqrt()").members

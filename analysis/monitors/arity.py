@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assist.analysis.facts import Signature
-from assist.analysis.monitors.monitor import NOTHING, Legal, Monitor
+from assist.analysis.monitors.monitor import FINE, NOTHING, Legal, Monitor
 from assist.analysis.monitors.slot import Frame, Role, Slot
 from assist.analysis.monitors.view import View
 
@@ -21,7 +21,7 @@ def legal(slot: Slot, view: View) -> Legal:
         fits = any(_takes(signature, frame.positional + 1) for signature in signatures)
     else:
         fits = any(_is_complete(signature, frame) for signature in signatures)
-    return None if fits else NOTHING
+    return FINE if fits else NOTHING
 
 
 def _takes(signature: Signature, count: int) -> bool:

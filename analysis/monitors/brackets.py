@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assist.analysis.monitors.monitor import NOTHING, Legal, Monitor
+from assist.analysis.monitors.monitor import FINE, NOTHING, Legal, Monitor
 from assist.analysis.monitors.slot import Bracket, Role, Slot
 from assist.analysis.monitors.view import View
 
@@ -23,15 +23,15 @@ def legal(slot: Slot, view: View) -> Legal:
     before_cursor = sum(frame.start < view.head_length for frame in slot.frames)
     if top.start < view.head_length and before_cursor <= owned:
         return NOTHING
-    return None
+    return FINE
 
 
 def _at_end(slot: Slot, view: View) -> Legal:
     """A candidate may not leave open what it opened itself beyond what the suffix closes."""
     opened = sum(frame.start >= view.head_length for frame in slot.frames)
     if opened and len(slot.frames) > len(view.suffix.closers):
-        return NOTHING
-    return None
+        return NOTHING if view.suffix.is_whole else None
+    return FINE
 
 
 MONITOR = Monitor("brackets", frozenset({Role.CLOSER, Role.END}), legal)

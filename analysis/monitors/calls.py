@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assist.analysis.monitors.monitor import NOTHING, Legal, Monitor
+from assist.analysis.monitors.monitor import FINE, NOTHING, Legal, Monitor
 from assist.analysis.monitors.slot import Role, Slot
 from assist.analysis.monitors.view import View
 
@@ -12,7 +12,9 @@ def legal(slot: Slot, view: View) -> Legal:
     if not slot.subject or slot.keyword in ("class", "case"):
         return None
     value = view.value(slot.subject)
-    return NOTHING if value.signatures == () and value.kind in ("instance", "module") else None
+    if value.signatures is None:
+        return None
+    return NOTHING if not value.signatures and value.kind in ("instance", "module") else FINE
 
 
 MONITOR = Monitor("calls", frozenset({Role.CALL}), legal, early=False)

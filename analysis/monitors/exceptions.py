@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assist.analysis.monitors.monitor import NOTHING, Legal, Monitor
+from assist.analysis.monitors.monitor import FINE, NOTHING, Legal, Monitor
 from assist.analysis.monitors.slot import Role, Slot, Use
 from assist.analysis.monitors.view import View
 
@@ -11,7 +11,8 @@ def legal(slot: Slot, view: View) -> Legal:
     """Nothing for a name that is known to be no exception."""
     if slot.use not in (Use.EXCEPT, Use.RAISE):
         return None
-    return NOTHING if view.value(slot.text).exception is False else None
+    is_exception = view.value(slot.text).exception
+    return None if is_exception is None else FINE if is_exception else NOTHING
 
 
 MONITOR = Monitor("exceptions", frozenset({Role.NAME}), legal, early=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from assist.analysis.monitors.blocks import width_of
-from assist.analysis.monitors.monitor import NOTHING, Legal, Monitor
+from assist.analysis.monitors.monitor import FINE, NOTHING, Legal, Monitor
 from assist.analysis.monitors.slot import Role, Slot
 from assist.analysis.monitors.view import View
 
@@ -15,9 +15,9 @@ def legal(slot: Slot, view: View) -> Legal:
     width = width_of(slot.text)
     if slot.subject == "header":
         header = slot.blocks[-1].indent if slot.blocks else -1
-        return None if width > header else NOTHING
+        return FINE if width > header else NOTHING
     levels = {0} | {block.body for block in slot.blocks if block.body >= 0}
-    return None if width in levels else NOTHING
+    return FINE if width in levels else NOTHING
 
 
 MONITOR = Monitor("indentation", frozenset({Role.INDENTATION}), legal, early=False)

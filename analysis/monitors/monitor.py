@@ -10,13 +10,15 @@ from assist.analysis.monitors.view import View
 
 Legal = frozenset[str] | None
 NOTHING: frozenset[str] = frozenset()
+# What is written was judged and may stand; there is no list of what else might.
+FINE: frozenset[str] = frozenset({"\0"})
 
 
 @dataclass(frozen=True)
 class Monitor:
-    """``legal`` gives every text that may fill a slot, or none where anything may.
+    """``legal`` gives every text that may fill a slot, or none where it cannot judge.
 
-    An empty set says that what is written is wrong and that no text is known that would be right.
+    An empty set says that what is written is wrong and that no text is known that would be right; :data:`FINE` that it may stand.
     ``early`` monitors are also asked while the slot is being written. ``hard`` ones may forbid;
     the others only count what they would have said (their measured recall is not good enough).
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assist.analysis.monitors.monitor import NOTHING, Legal, Monitor
+from assist.analysis.monitors.monitor import FINE, NOTHING, Legal, Monitor
 from assist.analysis.monitors.slot import Role, Slot
 from assist.analysis.monitors.view import View
 
@@ -79,7 +79,9 @@ def legal(slot: Slot, _: View) -> Legal:
     text = slot.text
     in_class = bool(slot.blocks) and slot.blocks[-1].word == "class" and slot.keyword == "def"
     special = text.startswith("__") and text.endswith("__")
-    return NOTHING if in_class and special and text not in SPECIAL else None
+    if not in_class or not special:
+        return None
+    return FINE if text in SPECIAL else NOTHING
 
 
 MONITOR = Monitor("overrides", frozenset({Role.DEFINITION}), legal, early=False)

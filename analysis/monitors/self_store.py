@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assist.analysis.monitors.monitor import NOTHING, Legal, Monitor
+from assist.analysis.monitors.monitor import FINE, NOTHING, Legal, Monitor
 from assist.analysis.monitors.slot import Role, Slot
 from assist.analysis.monitors.view import View
 
@@ -12,10 +12,12 @@ def legal(slot: Slot, view: View) -> Legal:
     if slot.subject not in ("self", "cls"):
         return None
     members = view.value(slot.subject).members
-    if members is None or slot.text not in members:
+    if members is None:
         return None
+    if slot.text not in members:
+        return FINE
     value = view.value(f"{slot.subject}.{slot.text}")
-    return NOTHING if value.kind == "function" else None
+    return NOTHING if value.kind == "function" else FINE
 
 
 MONITOR = Monitor("self store", frozenset({Role.ATTRIBUTE_STORE}), legal, early=False)

@@ -8,10 +8,10 @@ from functools import lru_cache
 
 from assist.analysis.document import Document, Span
 from assist.analysis.lexer import StatementIndex
-from assist.analysis.monitors import registry
+from assist.analysis.monitors import names, registry
 from assist.analysis.monitors.blocks import open_blocks
 from assist.analysis.monitors.follow import feed, partial
-from assist.analysis.monitors.monitor import Monitor
+from assist.analysis.monitors.monitor import FINE
 from assist.analysis.monitors.place import Place
 from assist.analysis.monitors.slot import Bracket, Role, Slot
 from assist.analysis.monitors.suffix import read_suffix
@@ -23,15 +23,26 @@ SUFFIX_PEEK_CODE_POINTS = 80
 WAITING_MAX = 32
 
 
+Case = tuple[str, Role, int]
+
+
 @dataclass
 class Tally:
-    """What the monitors did, counted over one candidate: slots asked about, rejections, and slots
-    where some monitor watched but had to stay open."""
+    """What the monitors did over one candidate.
+
+    ``checked`` counts slots that a monitor was asked about, ``open`` those where none could say
+    anything, ``rejected`` the verdicts against the candidate. ``cases`` holds for every monitor
+    that did say something, role and place whether what was written fitted.
+    """
 
     checked: int = 0
     rejected: int = 0
     open: int = 0
-    soft: dict[str, int] = field(default_factory=dict)
+    cases: dict[Case, bool] = field(default_factory=dict)
+
+    def note(self, monitor: str, slot: Slot, fits: bool) -> None:
+        case = (monitor, slot.role, slot.start)
+        self.cases[case] = fits and self.cases.get(case, True)
 
 
 @dataclass(frozen=True)
@@ -46,6 +57,7 @@ class MonitorState:
     suffix: Suffix
     head_length: int
     tally: Tally
+    observe: bool = False
     waiting: tuple[Slot, ...] = ()
 
     def advance(self, text: str) -> tuple[MonitorState, Verdict]:
@@ -70,8 +82,10 @@ class MonitorState:
         state, verdict = replace(self, place=place)._judge(own)
         if not verdict.accepted:
             return verdict
-        if state.waiting:
-            return state._reject(state.waiting[0], None, "names")
+        for slot in state.waiting:
+            verdict = state._forbid(slot, "names", None)
+            if not verdict.accepted:
+                return verdict
         inside = "string" if self.place.lex.in_text else ""
         return state._check(self.place.slot(Role.END, "", length, True, inside))
 
@@ -80,24 +94,45 @@ class MonitorState:
         for slot in slots:
             verdict = state._check(slot)
             if not verdict.accepted:
-                if not _may_be_bound_later(slot) or len(state.waiting) >= WAITING_MAX:
-                    return state, verdict
+                return state, verdict
+            if _may_be_bound_later(slot) and not state._is_known(slot):
+                if len(state.waiting) >= WAITING_MAX:
+                    return state, state._forbid(slot, "names", None)
                 state = replace(state, waiting=(*state.waiting, slot))
         if state.waiting:
             bound = state.place.bound
+            for slot in state.waiting:
+                if slot.text in bound:
+                    self.tally.note("names", slot, True)
             waiting = tuple(slot for slot in state.waiting if slot.text not in bound)
             state = replace(state, waiting=waiting)
             if waiting and not state.place.frames:
-                return state, state._check(waiting[0])
+                return replace(state, waiting=()), state._forbid_all(waiting)
         return state, ACCEPTED
+
+    def _forbid_all(self, slots: tuple[Slot, ...]) -> Verdict:
+        verdicts = [self._forbid(slot, "names", names.legal(slot, self._view)) for slot in slots]
+        return next((verdict for verdict in verdicts if not verdict.accepted), ACCEPTED)
+
+    @property
+    def _view(self) -> View:
+        place = self.place
+        return View(self.facts, place.bound, self.suffix, self.head_length, place.stored)
+
+    def _is_known(self, slot: Slot) -> bool:
+        """Whether a name that a comprehension could still bind is fine as it is."""
+        legal = names.legal(slot, self._view)
+        return legal is None or slot.text in legal
 
     def _check(self, slot: Slot) -> Verdict:
         monitors = registry.watching(slot.role)
         if not monitors:
             return ACCEPTED
-        view = View(self.facts, self.place.bound, self.suffix, self.head_length, self.place.stored)
+        view = self._view
         legal: frozenset[str] | None = None
-        culprit: Monitor | None = None
+        culprit = ""
+        is_open = True
+        waits = _may_be_bound_later(slot)
         self.tally.checked += 1
         for monitor in monitors:
             if not slot.complete and not monitor.early:
@@ -105,20 +140,27 @@ class MonitorState:
             said = monitor.legal(slot, view)
             if said is None:
                 continue
+            if said is FINE:
+                self.tally.note(monitor.name, slot, True)
+                is_open = False
+                continue
+            is_open = False
+            fits = _fits(slot, said)
+            if not fits and waits and monitor.name == "names":
+                continue
+            if slot.complete or not fits:
+                self.tally.note(monitor.name, slot, fits)
             if not monitor.hard:
-                if not _fits(slot, said):
-                    self.tally.soft[monitor.name] = self.tally.soft.get(monitor.name, 0) + 1
                 continue
             legal = said if legal is None else legal & said
-            if culprit is None and not _fits(slot, legal):
-                culprit = monitor
-        if legal is None:
-            self.tally.open += 1
-        if culprit is None:
-            return ACCEPTED
-        if not slot.complete and _may_be_bound_later(slot):
-            return ACCEPTED
-        return self._reject(slot, legal, culprit.name)
+            if not culprit and not _fits(slot, legal):
+                culprit = monitor.name
+        self.tally.open += is_open
+        return self._forbid(slot, culprit, legal) if culprit else ACCEPTED
+
+    def _forbid(self, slot: Slot, monitor: str, legal: frozenset[str] | None) -> Verdict:
+        self.tally.note(monitor, slot, False)
+        return ACCEPTED if self.observe else self._reject(slot, legal, monitor)
 
     def _reject(self, slot: Slot, legal: frozenset[str] | None, monitor: str) -> Verdict:
         self.tally.rejected += 1
@@ -128,12 +170,18 @@ class MonitorState:
 
 
 def session(
-    document: Document, offset: int, facts: Facts | None = None, index: StatementIndex | None = None
+    document: Document,
+    offset: int,
+    facts: Facts | None = None,
+    index: StatementIndex | None = None,
+    *,
+    observe: bool = False,
 ) -> MonitorState | None:
     """Monitors for a candidate at ``offset``; none where nothing is watched.
 
     Nothing is watched in other languages than Python and inside comments. ``index`` is kept by the
-    caller across versions of the document, so that opening a session costs the edit.
+    caller across versions of the document, so that opening a session costs the edit. With
+    ``observe`` nothing is rejected, only counted.
     """
     if document.language != "python":
         return None
@@ -155,6 +203,7 @@ def session(
         suffix=read_suffix(text, offset, place),
         head_length=offset - start,
         tally=Tally(),
+        observe=observe,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 
 from assist.analysis.monitors.blocks import CodeBlock
-from assist.analysis.monitors.monitor import NOTHING, Legal, Monitor
+from assist.analysis.monitors.monitor import FINE, NOTHING, Legal, Monitor
 from assist.analysis.monitors.slot import Role, Slot
 from assist.analysis.monitors.view import View
 
@@ -25,10 +25,12 @@ def legal(slot: Slot, _: View) -> Legal:
     text = slot.text
     if slot.role is Role.OPERATOR_WORD:
         if text in _OPERATOR_WORDS or (text == "from" and slot.keyword in ("raise", "from")):
-            return None
-        return None if text == "import" and slot.keyword == "from" else NOTHING
-    if text in _NEVER_FIRST or not keyword.iskeyword(text):
-        return NOTHING if text in _NEVER_FIRST else None
+            return FINE
+        return FINE if text == "import" and slot.keyword == "from" else NOTHING
+    if text in _NEVER_FIRST:
+        return NOTHING
+    if not keyword.iskeyword(text):
+        return None
     function = _function(slot.blocks)
     if text in ("return", "yield"):
         wrong = function is None
@@ -40,7 +42,7 @@ def legal(slot: Slot, _: View) -> Legal:
         wrong = slot.subject not in _NEEDS_BEFORE[text]
     else:
         wrong = False
-    return NOTHING if wrong else None
+    return NOTHING if wrong else FINE
 
 
 def _function(blocks: tuple[CodeBlock, ...]) -> CodeBlock | None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from assist.analysis import lexer
 from assist.analysis.lexer import LexState, TokenKind
 from assist.analysis.monitors.blocks import width_of
 from assist.analysis.monitors.place import Place
 from assist.analysis.monitors.view import Suffix
 
+_FOR = re.compile(r"\bfor\s+([\w\s,()*]+?)\s+in\b")
+_NAME = re.compile(r"[^\W\d]\w*")
 WINDOW_CODE_POINTS = 2_000
 _OPENED_BY = {")": "(", "]": "[", "}": "{"}
 
@@ -23,6 +27,8 @@ def read_suffix(text: str, offset: int, place: Place) -> Suffix:
         indent=_next_indent(rest) if newline else -1,
         closes_string=_closes_string(place.lex, line),
         document=text,
+        bound=_bound(window),
+        is_whole=offset + WINDOW_CODE_POINTS >= len(text),
     )
 
 
@@ -54,11 +60,19 @@ def _unmatched_closers(window: str, place: Place) -> str:
         elif token.text in _OPENED_BY:
             if depth:
                 depth -= 1
-            elif open_before and open_before.pop() != _OPENED_BY[token.text]:
-                break
             else:
+                if open_before and open_before[-1] == _OPENED_BY[token.text]:
+                    open_before.pop()
                 found += token.text
     return found
+
+
+def _bound(window: str) -> frozenset[str]:
+    """Names that a ``for`` binds; the comprehension may have begun before the cursor."""
+    names: set[str] = set()
+    for match in _FOR.finditer(window):
+        names.update(_NAME.findall(match[1]))
+    return frozenset(names)
 
 
 def _next_indent(rest: str) -> int:

@@ -63,7 +63,8 @@ class Suffix:
     ``closers`` are the brackets it closes without opening them, innermost first; ``indent`` the
     column of its next line that is not blank (-1: none); ``line`` the rest of the cursor's line;
     ``closes_string`` tells that it ends the string that the cursor is in. ``document`` is the
-    whole text without the candidate.
+    whole text without the candidate; ``bound`` are names that comprehensions in it bind, and
+    ``is_whole`` tells that all of it was read.
     """
 
     text: str = ""
@@ -72,6 +73,8 @@ class Suffix:
     indent: int = -1
     closes_string: bool = False
     document: str = ""
+    bound: frozenset[str] = frozenset()
+    is_whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class View:
 
     def names(self) -> frozenset[str] | None:
         known = self.facts.names()
-        return None if known is None else known.union(self.bound)
+        return None if known is None else known.union(self.bound, self.suffix.bound)
 
     def value(self, expression: str) -> Value:
         """What an expression is; open when it rests on a name bound in a way not understood."""

@@ -10,6 +10,7 @@ from assist.server.lazy import LazyGroup
 BENCHES: dict[str, str] = {
     "edits": "edits",
     "infilling": "infilling",
+    "monitors": "monitors",
     "typing": "typing",
 }
 
