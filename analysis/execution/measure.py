@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from assist.analysis.execution.growth import growth_label
-from assist.analysis.execution.profiles import Plan, candidate_start
-from assist.analysis.execution.sandbox import Sandbox
-from assist.analysis.execution.session import MEMORY_BYTES_MAX, Specification, Version
+from assist.analysis.execution.profiles import Plan
+from assist.analysis.execution.session import Version
+from assist.analysis.execution.timer import HIDDEN_SLACK_SECONDS, InputClass, Timer, TimingFailure
 from assist.analysis.execution.types import Speedup
 
 PAIRS, SAMPLES = 5, 4
@@ -25,8 +25,6 @@ SCREEN_PAIRS, SCREEN_SAMPLES = 3, 2
 SAMPLE_SECONDS = 0.005
 COPIES_MAX = 20_000
 FRESH_CALLS_MAX = 4_000
-ANSWER_SECONDS_MAX = 30.0
-TIMING_CPU_SECONDS_MAX = 120
 SLOWER_CLASS = 0.95
 HOPELESS = 1.0
 # two-sided 95% and one-sided 95% quantiles of Student's t by degrees of freedom
@@ -54,22 +52,9 @@ T_ONE_SIDED = {
 }
 MEMORY_FACTOR, MEMORY_SLACK_BYTES = 1.5, 32 << 20
 LOAD_FACTOR, LOAD_SLACK_SECONDS = 1.25, 0.02
-HIDDEN_SHARE, HIDDEN_SLACK_SECONDS = 0.10, 0.02
+CHECK_FACTOR = 1.5  # for writing results down, which both versions do
 WAITING_FACTOR = 2.0
 REPLAY_FACTOR = 1.5
-
-
-@dataclass(frozen=True)
-class InputClass:
-    """Inputs that are timed together: one size, one signature.
-
-    ``fresh`` where the function changes its arguments, ``lazy`` where it gives an iterator.
-    """
-
-    name: str
-    inputs: tuple[Specification, ...]
-    fresh: bool
-    lazy: bool
 
 
 @dataclass(frozen=True)
@@ -80,10 +65,6 @@ class Measurement:
     problem: str
     classes: dict[str, float] = field(default_factory=dict)
     growth: str | None = None
-
-
-class _Broken(Exception):
-    """A timing process did not answer; the message says what happened."""
 
 
 def measure(
@@ -116,7 +97,7 @@ def measure(
             return Measurement(None, "the time budget ended before the speed-up could be repeated")
         final = bench.run(fresh_classes or classes, PAIRS, SAMPLES).judge(min_speedup)
         return _with_growth(final, growth)
-    except _Broken as error:
+    except TimingFailure as error:
         return Measurement(None, f"could not be timed: {error}")
 
 
@@ -255,10 +236,10 @@ class _Bench:
         for _ in range(pairs):
             order = [0, 1]
             self._random.shuffle(order)
-            timers: dict[int, _Timer] = {}
+            timers: dict[int, Timer] = {}
             try:
                 for side in order:
-                    timers[side] = _Timer(self._plan, self._versions[side], self._cancelled)
+                    timers[side] = Timer(self._plan, self._versions[side], self._cancelled)
                 self._measure_pair(timers, classes, samples, timings)
             finally:
                 for timer in timers.values():
@@ -267,7 +248,7 @@ class _Bench:
 
     def _measure_pair(
         self,
-        timers: dict[int, _Timer],
+        timers: dict[int, Timer],
         classes: Sequence[InputClass],
         samples: int,
         timings: _Timings,
@@ -306,8 +287,10 @@ class _Bench:
         timings.loads.append((timers[0].load_seconds, timers[1].load_seconds))
         timings.peaks.append((timers[0].peak_memory_bytes(), timers[1].peak_memory_bytes()))
         timings.hidden = timings.hidden or timers[1].hidden_work()
+        if timers[1].check_seconds > timers[0].check_seconds * CHECK_FACTOR + HIDDEN_SLACK_SECONDS:
+            timings.hidden = timings.hidden or "works outside the measured calls"
 
-    def _calibrate(self, timer: _Timer, chosen: InputClass, side: int) -> None:
+    def _calibrate(self, timer: Timer, chosen: InputClass, side: int) -> None:
         """Find how often the inputs must be called for one sample of ``SAMPLE_SECONDS``."""
         copies = self._copies.get((chosen.name, side), 1)
         limit = FRESH_CALLS_MAX // len(chosen.inputs) if chosen.fresh else COPIES_MAX
@@ -322,127 +305,3 @@ class _Bench:
             copies = max(copies + 1, min(math.ceil(copies * growth), limit))
         self._copies[chosen.name, side] = copies
         timer.prepare(chosen, copies)
-
-
-@dataclass(frozen=True)
-class _Sample:
-    seconds: float
-    wall: float
-    calls: int
-
-    @property
-    def seconds_per_call(self) -> float:
-        return max(self.seconds, 1e-7) / self.calls
-
-    @property
-    def wall_per_call(self) -> float:
-        return max(self.wall, 1e-7) / self.calls
-
-
-class _Timer:
-    """One fresh process that runs one version and is timed from here."""
-
-    def __init__(self, plan: Plan, version: Version, cancelled: Callable[[], bool] | None) -> None:
-        command = {
-            "module": version.module,
-            "roots": list(version.roots),
-            "qualname": version.qualname,
-            "receiver": version.receiver,
-            "globals": [],
-            "seed": 0,
-            "seccomp": plan.seccomp,
-            "input_seconds_max": ANSWER_SECONDS_MAX,
-            "cpu_seconds_max": TIMING_CPU_SECONDS_MAX,
-            "memory_bytes_max": MEMORY_BYTES_MAX,
-        }
-        self._sandbox = Sandbox(candidate_start(plan, "timing", 0, command), cancelled)
-        self._seen = 0.0
-        self._hidden = 0.0
-        self._worked = 0.0
-        self._nonces = random.SystemRandom()
-        self.size = 0
-        started = self._sandbox.cpu_seconds()
-        message = self._answer()
-        self._seen = self._sandbox.cpu_seconds()
-        self.load_seconds = self._seen - started
-        if "loaded" not in message:
-            self.close()
-            raise _Broken(str(message.get("load", "the module did not load")))
-
-    def prepare(self, chosen: InputClass, copies: int) -> None:
-        order = {
-            "do": "prepare",
-            "inputs": list(chosen.inputs),
-            "copies": copies,
-            "fresh": chosen.fresh,
-        }
-        message, _, _ = self._order(order)
-        self._calls = int(message.get("prepared") or 0)
-        self.size = int(message.get("size") or 0)
-        if message.get("failed") or not self._calls:
-            raise _Broken(str(message.get("failed") or "no calls were prepared"))
-
-    def sample(self, chosen: InputClass) -> _Sample:
-        nonce = self._nonces.getrandbits(60)
-        order = {"do": "time", "nonce": nonce, "distinct": len(chosen.inputs), "lazy": chosen.lazy}
-        message, seconds, wall = self._order(order)
-        if message.get("failed"):
-            raise _Broken(str(message["failed"]))
-        if message.get("done") != nonce:
-            raise _Broken("the worker answered something else than it was asked")
-        return _Sample(seconds, wall, self._calls)
-
-    def results(self) -> Any:
-        return self._order({"do": "check"})[0].get("results")
-
-    def hidden_work(self) -> str:
-        """Work that was done after an answer was given and before the next question was asked."""
-        if self._hidden > self._worked * HIDDEN_SHARE + HIDDEN_SLACK_SECONDS:
-            return "works outside the measured calls"
-        return ""
-
-    def peak_memory_bytes(self) -> int:
-        return self._sandbox.peak_memory_bytes()
-
-    def close(self) -> None:
-        self._sandbox.close()
-
-    def _order(self, order: dict[str, Any]) -> tuple[dict[str, Any], float, float]:
-        try:
-            cpu = self._sandbox.cpu_seconds()
-            self._hidden += cpu - self._seen
-            wall = time.perf_counter()
-            self._sandbox.send(order)
-            message = self._answer()
-            wall = time.perf_counter() - wall
-            self._seen = self._sandbox.cpu_seconds()
-        except OSError as error:
-            raise _Broken("the worker ended") from error
-        self._worked += self._seen - cpu
-        return message, self._seen - cpu, wall
-
-    def _answer(self) -> dict[str, Any]:
-        frame = self._sandbox.receive(ANSWER_SECONDS_MAX)
-        message = frame.json() if frame else None
-        if not isinstance(message, dict):
-            raise _Broken("the worker ended or did not answer in time")
-        return message
-
-
-def encoded_results_equal(before: Any, after: Any) -> bool:
-    """Default check of results while timing: the same graphs, byte for byte."""
-    return isinstance(before, list) and before == after and _same_types(before, after)
-
-
-def _same_types(before: Any, after: Any) -> bool:
-    """JSON's ``true`` equals ``1`` in Python; a result must not."""
-    waiting: list[tuple[Any, Any]] = [(before, after)]
-    while waiting:
-        a, b = waiting.pop()
-        if type(a) is not type(b):
-            return False
-        if isinstance(a, list):
-            waiting += zip(a, b, strict=True)
-        elif isinstance(a, dict):
-            waiting += ((a[key], b[key]) for key in a)
-    return True

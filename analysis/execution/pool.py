@@ -17,14 +17,14 @@ from assist.analysis.execution.inputs import (
     typical_inputs,
 )
 from assist.analysis.execution.kinds import Kinds
-from assist.analysis.execution.measure import InputClass
 from assist.analysis.execution.session import Specification
+from assist.analysis.execution.timer import InputClass
 from assist.analysis.execution.types import RecordedCall, Source, Sources, VerifyOptions
 from assist.analysis.execution.worker_variants import HUGE as HUGE_NUMBERS
 from assist.analysis.execution.worker_variants import SPECIAL_TEXTS, VARIANTS
 
 RECORDED_MAX = 60
-EDGES, TYPICAL, MUTATED = 60, 12, 72
+EDGES, TYPICAL, MUTATED = 80, 12, 120
 VARIANT_ROOTS, LARGE_ROOTS = 3, 2
 HUGE = tuple(f"huge:{k}" for k in range(len(HUGE_NUMBERS)))
 SLOW_SECONDS = 0.1

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assist.analysis.errors import TargetError
-from assist.analysis.execution.functions import Function, functions_of, reads_the_clock, walk_own
+from assist.analysis.execution.functions import Function, functions_of, walk_own
 from assist.analysis.execution.git import changed_files, text_at
 from assist.analysis.execution.kinds import Kinds
+from assist.analysis.execution.screen import reads_the_clock
 from assist.analysis.execution.types import RecordedCalls, Skipped, Target, Targets
 
 FILES_MAX = 5_000

@@ -18,14 +18,13 @@ from assist.analysis.execution.functions import (
     Function,
     constants_of,
     find_function,
-    newly_used,
-    reads_the_clock,
     watched_data,
 )
 from assist.analysis.execution.kinds import Kinds
 from assist.analysis.execution.measure import measure
 from assist.analysis.execution.pool import Pool, collect, keep, timed_classes
 from assist.analysis.execution.profiles import make_plan
+from assist.analysis.execution.screen import newly_reached, reads_the_clock
 from assist.analysis.execution.session import (
     LoadFailure,
     Session,
@@ -167,7 +166,7 @@ def _read(before: Subject, after: Subject) -> _Read:
             raise refused("not_enough_evidence", "coroutines are not run")
     if functions[0].receiver != functions[1].receiver:
         raise refused("not_equivalent", "one version is a static method, the other is not")
-    reaches = newly_used(*trees)
+    reaches = newly_reached(*trees)
     if reaches:
         raise refused("unsafe", f"the new version newly uses {', '.join(reaches)}")
     clock = reads_the_clock(functions[0].node) or reads_the_clock(functions[1].node)

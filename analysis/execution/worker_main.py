@@ -16,6 +16,7 @@ import struct
 import sys
 import time
 import traceback
+import types
 from typing import Any
 
 from assist.analysis.execution.worker_encode import Encoder
@@ -95,6 +96,8 @@ def main() -> None:
         if config["mode"] == "record":
             prepare_record(config, channel)
         layers = lock_down_process(config)
+        # what runs later must not find the worker by the name of the main module
+        sys.modules["__main__"] = types.ModuleType("__main__")
     except (OSError, ValueError, shutil.Error) as error:
         channel.control(refused=str(error))
         os._exit(125)

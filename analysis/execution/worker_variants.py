@@ -30,6 +30,7 @@ VARIANTS = (
     "member0", "member1", "member2", "missing", "case0", "case1", "case2", "empty0", "empty1", "empty2",
     "empties", "single", "pair", "reverse", "sorted", "sorted_reverse", "duplicates", "all_equal", "zeros", "ones",
     "minus_one", "negative", "signed_zeros", "texts", "swap", "index_last", "index_over", "none",
+    *(f"number{position}:{which}" for position in range(4) for which in range(8)),
 )  # fmt: skip
 
 
@@ -54,6 +55,8 @@ def variant(call: Any, name: str, value: Any, receiver: bool) -> Any:
         changed = [_with_text(each, SPECIAL_TEXTS[int(name[5:])]) for each in args[first:]]
     elif name.startswith("huge:"):
         changed = _with_huge(args[first:], HUGE[int(name[5:])])
+    elif name.startswith("number"):
+        changed = _with_number(args[first:], int(name[6]), int(name[8:]))
     elif name == "long":
         changed = [_lengthened(each) for each in args[first:]]
     elif name in RELATIONS or name[:-1] in (
@@ -140,6 +143,16 @@ def _with_text(value: Any, text: str) -> Any:
 
 def _with_huge(args: list[Any], huge: int) -> list[Any]:
     return [huge if type(each) is int else each for each in args]
+
+
+def _with_number(args: list[Any], position: int, which: int) -> list[Any]:
+    """One integer argument alone at a boundary: of zero, or of the length of a container among the others."""
+    if position >= len(args) or type(args[position]) is not int:
+        return args
+    lengths = [len(each) for each in args if isinstance(each, (list, str, tuple, dict, set))]
+    length = lengths[0] if lengths else 10
+    number = (-1, 0, 1, 2, length - 1, length, length + 1, -length)[which]
+    return [*args[:position], number, *args[position + 1 :]]
 
 
 def _lengthened(value: Any) -> Any:
