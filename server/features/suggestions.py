@@ -78,7 +78,10 @@ def register(server: AssistServer) -> None:
     async def find_faster(place: dict[str, Any]) -> dict[str, Any] | None:
         """Search the function at a line (0-based) and offer what was verified as an edit.
 
-        Answers with the object of ``assist suggest --format json`` and the evidence as Markdown.
+        ``scope`` is ``function``, ``file`` or ``changed`` (since the last commit); with ``review``
+        the editor shows the edit itself and nothing is applied here. Answers with the object of
+        ``assist suggest --format json``, the folder its file names are relative to, and the
+        evidence as Markdown.
         """
         document = session.documents.get(str(place.get("uri", "")))
         line = place.get("line")
@@ -92,13 +95,20 @@ def register(server: AssistServer) -> None:
         stop = threading.Event()
         async with running, _progress("Finding a faster version", stop) as report_step:
             try:
-                report = await _in_thread(_run, document, line, settings, report_step, stop)
+                search = _options(document, line, str(place.get("scope", "function")), settings)
+                report = await _in_thread(_run, search, report_step, stop)
             except Cancelled:
                 return None
             except AnalysisError as error:
                 _say(lsp.MessageType.Error, str(error))
                 return None
-        answer: dict[str, Any] = {**suggest_report(report), "markdown": markdown(report)}
+        answer: dict[str, Any] = {
+            **suggest_report(report),
+            "folder": str(search.workspace),
+            "markdown": markdown(report),
+        }
+        if place.get("review"):
+            return answer
         if not report.suggestions:
             _say(lsp.MessageType.Info, _nothing(report))
             return answer
@@ -194,23 +204,25 @@ def _is_wanted(context: lsp.CodeActionContext) -> bool:
     return context.only is None or any(own == kind or own.startswith(f"{kind}.") for kind in kinds)
 
 
-def _run(
-    document: Document, line: int, settings: Settings, report_step: Any, stop: threading.Event
-) -> SuggestReport:
+def _options(document: Document, line: int, scope: str, settings: Settings) -> RunOptions:
     path = path_of(document.uri)
     assert path is not None
     workspace = find_workspace([path])
-    options = RunOptions(
+    return RunOptions(
         workspace,
         find_interpreter(workspace),
         [Request(path)],
         texts={path: plain(document.text)},
-        line=line + 1,
+        line=line + 1 if scope == "function" else None,
+        since="HEAD" if scope == "changed" else None,
         tests=tuple(find_tests(workspace)),
         min_speedup=settings.suggest_speedup,
         budget_seconds=settings.suggest_seconds * SHARE_OF_TESTS,
         seconds_per_function=settings.suggest_seconds,
     )
+
+
+def _run(options: RunOptions, report_step: Any, stop: threading.Event) -> SuggestReport:
     return run_suggest(options, store=open_verdicts(), progress=report_step, cancelled=stop)
 
 

@@ -1,4 +1,5 @@
 // "Find a faster version": asks the server to verify, shows diff and evidence, applies what the user accepts.
+import * as path from "node:path";
 import * as vscode from "vscode";
 
 import { request } from "./commands";
@@ -32,6 +33,8 @@ interface Suggestion {
 }
 
 interface Outcome {
+  /** Folder that the names of files are relative to. */
+  folder: string;
   suggestions: Suggestion[];
   rejected: { function: string; origin: string; verdict: string; reason: string }[];
   skipped: { function: string; reason: string }[];
@@ -51,15 +54,15 @@ export function registerSuggestions(parts: { log: Log; server: Server }): vscode
   let review: Review | undefined;
 
   async function find(scope: Scope): Promise<void> {
-    const editor = vscode.window.activeTextEditor;
-    if (editor === undefined) {
-      return;
-    }
     if (!vscode.workspace.isTrusted) {
       void vscode.window.showWarningMessage(
         "assist runs code to verify a suggestion, and this workspace is not trusted. " +
           "Trust the workspace first; completions work without it.",
       );
+      return;
+    }
+    const editor = vscode.window.activeTextEditor;
+    if (editor === undefined) {
       return;
     }
     const version = editor.document.version;
@@ -72,12 +75,14 @@ export function registerSuggestions(parts: { log: Log; server: Server }): vscode
       (_progress, token) =>
         request<Outcome>(
           parts.server,
-          "assist.suggest",
+          "assist.findFaster",
           [
             {
               uri: editor.document.uri.toString(),
+              line: editor.selection.active.line,
+              version,
               scope,
-              line: editor.selection.active.line + 1,
+              review: true,
             },
           ],
           token,
@@ -88,7 +93,7 @@ export function registerSuggestions(parts: { log: Log; server: Server }): vscode
     }
     const suggestion = await choose(outcome);
     if (suggestion !== undefined) {
-      const uri = vscode.Uri.file(suggestion.file);
+      const uri = vscode.Uri.file(path.resolve(outcome.folder, suggestion.file));
       const document = await vscode.workspace.openTextDocument(uri);
       const same = document.uri.toString() === editor.document.uri.toString();
       review = { document, version: same ? version : document.version, suggestion };
