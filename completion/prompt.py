@@ -79,7 +79,7 @@ def build_prompt(
     prefix_max = room - len(suffix_tokens)
     start, prefix_tokens = _cut_start(model, template, moved, offset, prefix_max)
     healed = b""
-    if heal:
+    if heal and template.heal:
         healed = _heal(model, text[start:offset], prefix_tokens)
     tokens: list[int] = []
     for part in template.parts:

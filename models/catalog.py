@@ -98,7 +98,9 @@ def parse_catalog(text: str) -> Catalog:
 def _entry(row: dict[str, Any]) -> CatalogEntry:
     template = None
     if "template" in row:
-        template = FimTemplate(tuple(row["template"]), tuple(row.get("stops", ())), "catalog")
+        template = FimTemplate(
+            tuple(row["template"]), tuple(row.get("stops", ())), "catalog", row.get("heal", True)
+        )
     return CatalogEntry(
         name=row["name"],
         title=row["title"],

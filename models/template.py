@@ -20,12 +20,14 @@ class FimTemplate:
 
     ``parts`` mixes marker texts with ``{prefix}`` and ``{suffix}``; every marker is one token of
     the vocabulary. ``stops`` are marker texts that end an answer besides the vocabulary's own
-    end tokens. ``origin`` says how the template was found.
+    end tokens. ``origin`` says how the template was found. ``heal`` is false for a model that was
+    trained on holes that start anywhere: it need not be asked again for the token at the cursor.
     """
 
     parts: tuple[str, ...]
     stops: tuple[str, ...] = ()
     origin: TemplateOrigin = "catalog"
+    heal: bool = True
 
     @property
     def uses_suffix(self) -> bool:
@@ -65,7 +67,9 @@ FAMILIES = (
 )
 # Only where the metadata names these ids: the vocabulary of the base model has the texts too, and
 # was never taught this use of them. Suffix first, so that typing leaves its keys in place.
-TAUGHT = FimTemplate(("<issue_comment>", SUFFIX, "<issue_start>", PREFIX, "<issue_closed>"))
+TAUGHT = FimTemplate(
+    ("<issue_comment>", SUFFIX, "<issue_start>", PREFIX, "<issue_closed>"), heal=False
+)
 METADATA_KEYS = (
     ("tokenizer.ggml.fim_pre_token_id", "tokenizer.ggml.fim_suf_token_id"),
     ("tokenizer.ggml.prefix_token_id", "tokenizer.ggml.suffix_token_id"),

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,3 +125,7 @@ def test_lone_surrogates_are_replaced() -> None:
 def test_changed_span_turns_old_into_new(old: str, new: str) -> None:
     span, text = changed_span(old, new)
     assert old[: span.start] + text + old[span.end :] == new
+
+
+def test_a_model_taught_on_holes_that_start_anywhere_sees_the_whole_prefix() -> None:
+    check("a = $0\nb", replace(SUFFIX_FIRST, heal=False), "<suf>\nb<pre>a = <mid>")
