@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -68,6 +68,7 @@ def decode(
     given: Sequence[tuple[int, Logits]] = (),
     drafter: Drafter | None = None,
     guard: Guard | None = None,
+    progress: Callable[[str], None] | None = None,
     abort: Abort | None = None,
 ) -> Decoded:
     """Answer after the tokens in ``kv``, whose last row of logits is ``logits``.
@@ -75,7 +76,7 @@ def decode(
     Speculation is lossless: a drafted token counts only where it is the model's own choice.
     With a ``guard`` every token is sampled freely and checked; only after a rejection the model
     chooses among what is legal. ``given`` tokens, each with the row it comes from, begin the
-    answer. Raises :class:`assist.models.model.Aborted` on ``abort``; ``kv``
+    answer. ``progress`` hears the text so far. Raises :class:`assist.models.model.Aborted` on ``abort``; ``kv``
     stays valid and may hold the answer's tokens.
     """
     answer = _Answer(kv.model.vocabulary, rules, limits, heal, trie, ends, guard)
@@ -103,6 +104,8 @@ def decode(
             kv.truncate(start + kept)
             return answer.decoded(reason)
         kv.truncate(start + kept - 1)
+        if progress:
+            progress(answer.text)
         if drafter:
             draft = answer.legal_part(drafter.propose(answer.tokens, limits.tokens_max))
         rows = _evaluate(kv, answer.tokens[-1], draft, drafter, abort)

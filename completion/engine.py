@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -70,11 +70,13 @@ def complete(
     options: CompletionOptions | None = None,
     *,
     facts: Facts | None = None,
+    progress: Callable[[str], None] | None = None,
     abort: Abort | None = None,
 ) -> Completion:
     """Candidates for the cursor; an empty answer is valid.
 
-    ``facts`` are what the monitors know about the place besides the text. Raises
+    ``facts`` are what the monitors know about the place besides the text. ``progress`` hears the
+    first answer as it grows, before it is trimmed and judged. Raises
     :class:`assist.models.model.Aborted` when ``abort`` returned true; the session stays valid.
     """
     options = options or CompletionOptions()
@@ -85,7 +87,7 @@ def complete(
     prompted = time.perf_counter()
     prefill = session.kv.prefill(prompt.tokens, document=document.uri, abort=abort)
     prefilled = time.perf_counter()
-    task = _Task(session, opened, offset, options, prompt, facts, abort, prefilled)
+    task = _Task(session, opened, offset, options, prompt, facts, progress, abort, prefilled)
     answers = _answers(task, prefill.logits)
     candidates = _ordered(answers, offset)
     ended = time.perf_counter()
@@ -121,6 +123,7 @@ class _Task:
     options: CompletionOptions
     prompt: FimPrompt
     facts: Facts | None
+    progress: Callable[[str], None] | None
     abort: Abort | None
     prefilled: float
 
@@ -191,6 +194,7 @@ def _answer(task: _Task, logits: Logits, given: Sequence[tuple[int, Logits]]) ->
         given=given,
         drafter=_drafter(session, prompt) if options.speculate else None,
         guard=guard,
+        progress=None if given else task.progress,
         abort=task.abort,
     )
     text = _shown(task, decoded, guard)

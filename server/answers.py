@@ -9,6 +9,7 @@ from typing import Any
 from assist.analysis.document import Document
 from assist.cache.completions import CompletionCache
 from assist.server import messages
+from assist.server.request import Request
 
 CACHED = "cache"
 
@@ -19,27 +20,26 @@ class Answers:
     def __init__(self) -> None:
         self._cache: CompletionCache[tuple[messages.Item, dict[str, Any]]] = CompletionCache()
 
-    def remember(self, document: Document, answer: messages.Completed) -> None:
-        """Keep the items of an answer for ``document`` as it was when it was asked for."""
+    def remember(self, request: Request, answer: messages.Completed) -> None:
+        """Keep the items of an answer for the text around the cursor of its request."""
+        taken = request.selected_text or ""
+        model = answer.report.get("model", {})
         for item in reversed(answer.items):
-            prefix, suffix = document.text[: item.start], document.text[item.end :]
-            model = answer.report.get("model", {})
-            self._cache.put(document.uri, prefix, suffix, item.text, (item, model))
+            text = item.text.removeprefix(taken)
+            self._cache.put(
+                request.document.uri, request.before, request.after, text, (item, model)
+            )
 
-    def recall(
-        self, document: Document, offset: int, selected_text: str | None, selected_start: int
-    ) -> messages.Completed | None:
-        """The best answer known for a cursor; none where it has to be computed."""
+    def recall(self, request: Request) -> messages.Completed | None:
+        """The best answer known for a request; none where it has to be computed."""
         started = perf_counter()
-        start = offset if selected_text is None else selected_start
-        inserted = selected_text or ""
-        hits = self._cache.get(
-            document.uri, document.text[:start] + inserted, document.text[offset:]
-        )
+        document, start = request.document, request.start
+        hits = self._cache.get(document.uri, request.before, request.after)
         if not hits:
             return None
         known, model = hits[0].value
-        item = replace(known, text=inserted + hits[0].text, start=start, end=offset, origin=CACHED)
+        text = (request.selected_text or "") + hits[0].text
+        item = replace(known, text=text, start=start, end=request.offset, origin=CACHED)
         report = {
             "items": [
                 {

@@ -205,6 +205,9 @@ def _answer(engine: Engine, request: messages.Complete, document: Document | Non
         engine.move()
         return request.id in engine.cancelled or time.monotonic() > deadline
 
+    def progress(text: str) -> None:
+        engine.write(messages.Partial(request.id, text))
+
     engine.moved_at = time.monotonic()
     engine.running = request.id
     try:
@@ -218,7 +221,9 @@ def _answer(engine: Engine, request: messages.Complete, document: Document | Non
         )
         seen, offset = _with_selected(request, document)
         position = seen.position_at(offset)
-        completion = complete(engine.session, seen, position, options, abort=abort)
+        completion = complete(
+            engine.session, seen, position, options, progress=progress, abort=abort
+        )
         engine.write(_completed(request, engine.session, document, completion))
     except Aborted:
         engine.write(messages.Stopped(request.id))

@@ -16,6 +16,7 @@ WAITING_MAX = 16
 class Priority(enum.IntEnum):
     """Higher runs first and may stop a lower one."""
 
+    AHEAD = 0
     LIST = 1
     AUTOMATIC = 2
     INVOKED = 3

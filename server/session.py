@@ -6,19 +6,20 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from assist.analysis.document import Document, Edit, Span
+from assist.analysis.document import Document, Edit
 from assist.cache.statistics import ProposalRow
 from assist.server import messages
-from assist.server.answers import Answers
 from assist.server.convert import Encoding
 from assist.server.engine_process import EngineProcess, EngineState, opened
 from assist.server.proposals import Proposals
-from assist.server.scheduler import Lane, Priority
+from assist.server.request import Request as Request
+from assist.server.reuse import Reuse
+from assist.server.scheduler import Lane
 from assist.server.settings import (
     Settings,
     editor_source,
@@ -37,28 +38,6 @@ PAUSED_MAX = 1024
 STATISTICS_EVERY_S = 5.0
 BACKGROUND_MAX = 64
 CONFIGURATION_S_MAX = 3.0
-
-
-@dataclass(frozen=True)
-class Request:
-    """One wish for a completion of ``document`` at the code-point ``offset``.
-
-    ``selected`` and ``selected_text``: the entry of the editor's list that is highlighted would
-    replace this span by this text; the answer must extend it.
-    """
-
-    document: Document
-    offset: int
-    priority: Priority
-    candidates: int = 1
-    selected_text: str | None = None
-    selected: Span | None = None
-
-    @property
-    def key(self) -> Hashable:
-        """Equal for requests with the same answer."""
-        version = self.document.version
-        return version, self.offset, self.candidates, self.selected_text, self.selected
 
 
 @dataclass(frozen=True)
@@ -97,13 +76,16 @@ class Session:
     leave: asyncio.Event = field(default_factory=asyncio.Event)
     engine: EngineProcess = field(init=False)
     lane: Lane[messages.Completed] = field(init=False)
-    answers: Answers = field(default_factory=Answers)
+    reuse: Reuse = field(init=False)
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.engine = EngineProcess(self._greeting, self._engine_changed)
         self.lane = Lane(self._busy_changed)
+        self.reuse = Reuse(
+            self.engine, self.lane, self.settings_for, self.documents, self.background
+        )
 
     def open(self, document: Document) -> None:
         """Take a document; the oldest ones go when there are too many."""
@@ -117,6 +99,7 @@ class Session:
     def change(self, document: Document, edit: Edit) -> None:
         """Replace a document by its new version, which ``edit`` made of the old one."""
         self.documents[document.uri] = document
+        self.reuse.rhythm.changed(time.monotonic())
         span = edit.span
         change = messages.Changed(document.uri, document.version, span.start, span.end, edit.text)
         self.engine.send(change)
@@ -139,7 +122,7 @@ class Session:
         """Answer to one request, empty where a newer one took its place or the engine has none."""
         settings = self.settings_for(request.document.uri)
         started = time.monotonic()
-        completed = self._recall(request) or await self._compute(request, settings)
+        completed = await self.reuse.complete(request)
         if completed is None:
             return Answer()
         self.last_completion = completed.report
@@ -147,18 +130,6 @@ class Session:
             return Answer(completed.items)
         latency_ms = (time.monotonic() - started) * 1e3
         return Answer(completed.items, self._offer(request, completed, latency_ms))
-
-    async def _compute(self, request: Request, settings: Settings) -> messages.Completed | None:
-        async def compute() -> messages.Completed | None:
-            if not await self.engine.is_ready():
-                return None
-            return await self.engine.complete(lambda id_: _message(id_, request, settings))
-
-        document = request.document
-        completed = await self.lane.submit(document.uri, request.key, request.priority, compute)
-        if completed is not None:
-            self.answers.remember(document, completed)
-        return completed
 
     def _offer(
         self, request: Request, completed: messages.Completed, latency_ms: float
@@ -192,13 +163,6 @@ class Session:
         proposals, requests = self.proposals.take_rows()
         if self.settings.statistics_enabled and (proposals or requests):
             self.engine.send(messages.Record(tuple(proposals), tuple(requests)))
-
-    def _recall(self, request: Request) -> messages.Completed | None:
-        """An earlier answer that still fits, unless the user asks for several."""
-        if request.candidates > 1:
-            return None
-        start = request.selected.start if request.selected else request.offset
-        return self.answers.recall(request.document, request.offset, request.selected_text, start)
 
     def settings_for(self, uri: str) -> Settings:
         """Settings of the innermost workspace folder of ``uri``."""
@@ -245,7 +209,7 @@ class Session:
             self.problems = found
             self.on_problems()
         self.engine.send(self._configuration())
-        self.answers.clear()
+        self.reuse.clear()
         if self.engine.pid is not None and restart_key(self.settings) != before:
             await self.restart_engine()
         self._settled.set()
@@ -303,20 +267,3 @@ class Session:
 
 def _project_source(path: Path | None) -> Any:
     return pyproject_source(path or Path("/nonexistent"))
-
-
-def _message(id_: int, request: Request, settings: Settings) -> messages.Complete:
-    return messages.Complete(
-        id=id_,
-        uri=request.document.uri,
-        offset=request.offset,
-        tokens=settings.completion_tokens,
-        context_tokens=settings.context_tokens,
-        candidates=request.candidates,
-        milliseconds=settings.completion_milliseconds,
-        invoked=request.priority is Priority.INVOKED,
-        threshold=settings.completion_threshold,
-        monitors=settings.monitors_enabled,
-        selected_text=request.selected_text,
-        selected_start=request.selected.start if request.selected else 0,
-    )

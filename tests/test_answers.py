@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from assist.analysis.document import Document
+from assist.analysis.document import Document, Span
 from assist.server import messages
 from assist.server.answers import Answers
+from assist.server.request import Request
+from assist.server.scheduler import Priority
 
 
 def check(
@@ -15,10 +17,12 @@ def check(
     offset = given.index("$0")
     answers = Answers()
     item = messages.Item(text, offset, offset, 0.5, "model")
-    answers.remember(document(given), messages.Completed(1, (item,), {"model": {"name": "m"}}))
+    first = Request(document(given), offset, Priority.AUTOMATIC)
+    answers.remember(first, messages.Completed(1, (item,), {"model": {"name": "m"}}))
     offset = asked.index("$0")
-    start = asked[:offset].rfind(" ") + 1
-    answer = answers.recall(document(asked), offset, selected, start)
+    span = Span(asked[:offset].rfind(" ") + 1, offset) if selected else None
+    request = Request(document(asked), offset, Priority.AUTOMATIC, 1, selected, span)
+    answer = answers.recall(request)
     assert (answer.items[0].text if answer else None) == recalled
     if answer:
         assert (answer.items[0].origin, answer.report["model"]) == ("cache", {"name": "m"})
