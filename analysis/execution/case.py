@@ -48,6 +48,7 @@ class Case:
     progress: Progress
     deadline: float
     cancelled: Callable[[], bool] | None
+    remembers: bool = True
     pool: Pool = field(default_factory=Pool)
     branches: float = 0.0
     mutants: Mutants = field(default_factory=Mutants)

@@ -77,12 +77,14 @@ def measure(
     min_speedup: float,
     deadline: float,
     seed: int = 0,
+    remembers: bool = True,
     same_results: Callable[[Any, Any], bool],
     cancelled: Callable[[], bool] | None = None,
 ) -> Measurement:
     """Screen on ``classes``; what looks faster is measured again on ``fresh_classes``, and that is the answer.
 
-    ``deadline`` is a value of ``time.monotonic()``. Speed-ups are geometric means over the
+    ``deadline`` is a value of ``time.monotonic()``. ``remembers``: the new version could keep
+    something from one call for the next, so its first calls are looked at apart. Speed-ups are geometric means over the
     input classes.
     """
     generator = random.Random(seed)
@@ -90,12 +92,12 @@ def measure(
         bench = _Bench(plan, before, after, generator, same_results, cancelled)
         screened = bench.run(classes, SCREEN_PAIRS, SCREEN_SAMPLES)
         growth = screened.growth()
-        first = screened.judge(min_speedup)
+        first = screened.judge(min_speedup, remembers)
         if first.speedup is None or first.speedup.ratio < HOPELESS or _is_final(first.problem):
             return _with_growth(first, growth)
         if time.monotonic() > deadline:
             return Measurement(None, "the time budget ended before the speed-up could be repeated")
-        final = bench.run(fresh_classes or classes, PAIRS, SAMPLES).judge(min_speedup)
+        final = bench.run(fresh_classes or classes, PAIRS, SAMPLES).judge(min_speedup, remembers)
         return _with_growth(final, growth)
     except TimingFailure as error:
         return Measurement(None, f"could not be timed: {error}")
@@ -134,14 +136,14 @@ class _Timings:
         ]
         return growth_label(points)
 
-    def judge(self, min_speedup: float) -> Measurement:
+    def judge(self, min_speedup: float, remembers: bool) -> Measurement:
         per_pair = [
             math.exp(statistics.fmean(math.log(ratios[index]) for ratios in self.ratios.values()))
             for index in range(len(next(iter(self.ratios.values()), [])))
         ]
         if not per_pair:
             return Measurement(None, "nothing could be timed")
-        replays = self._is_replay()
+        replays = remembers and self._is_replay()
         if replays:
             per_pair = self.cold
         speedup, lower = bounds(per_pair)

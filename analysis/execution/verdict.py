@@ -22,6 +22,7 @@ from assist.analysis.execution.functions import (
 )
 from assist.analysis.execution.kinds import Kinds
 from assist.analysis.execution.measure import measure
+from assist.analysis.execution.memory import may_remember
 from assist.analysis.execution.pool import Pool, collect, keep, timed_classes
 from assist.analysis.execution.profiles import make_plan
 from assist.analysis.execution.screen import newly_reached, reads_the_clock
@@ -121,6 +122,7 @@ def verify(
             progress=progress or (lambda _text: None),
             deadline=time.monotonic() + options.budget_seconds,
             cancelled=cancelled,
+            remembers=may_remember(*read.trees),
         )
         try:
             verdict = _decide(case)
@@ -335,6 +337,7 @@ def _check_speed(case: Case) -> Verdict:
         min_speedup=case.options.min_speedup,
         deadline=case.deadline,
         seed=case.options.seed,
+        remembers=case.remembers,
         same_results=lambda a, b: results_equal(a, b, case.options.relaxations),
         cancelled=case.cancelled,
     )

@@ -27,6 +27,23 @@ from itertools import *
 class Slow(Exception):
     pass
 
+# Two helpers that the generators expect.
+def rand_probably_prime(size):
+    number = max(size, 2)
+    while any(number % d == 0 for d in range(2, int(number ** 0.5) + 1)):
+        number += 1
+    return number
+
+def rand_parens(size, valid, par="()"):
+    depth, out = 0, []
+    for left in range(max(size // 2 * 2, 2), 0, -1):
+        opens = depth == 0 or (depth < left and random.random() < 0.5)
+        depth += 1 if opens else -1
+        out.append(par[0] if opens else par[1])
+    if not valid:
+        random.shuffle(out)
+    return "".join(out)
+
 def alarm(signum, frame):
     raise Slow
 
@@ -75,7 +92,8 @@ class SlowFunction:
     def tests(self) -> str:
         """A pytest file that calls the function on small generated inputs."""
         return (
-            f"{self._runner()}\nfrom solution import {self.entry_point} as function\n\n"
+            f"{self._runner()}\nfrom solution import *\n"
+            f"from solution import {self.entry_point} as function\n\n"
             "def test_calls():\n"
             f"    for arguments in inputs({self.levels[:LEVELS_RECORDED]!r}, 1):\n"
             "        bounded(function, arguments)\n"
@@ -86,6 +104,7 @@ class SlowFunction:
         return (
             f"{self._runner()}\n{self.checker}\n"
             f"before, after = {{}}, {{}}\nexec({self.source!r}, before)\nexec({after!r}, after)\n"
+            "globals().update({k: v for k, v in before.items() if k not in globals()})\n"
             f"checked = 0\nfor arguments in inputs({self.levels[:LEVELS_CHECKED]!r}, 2):\n"
             f"    answer = bounded(before[{self.entry_point!r}], copy.deepcopy(arguments))\n"
             "    if answer is Slow:\n        continue\n"
