@@ -14,7 +14,7 @@ from assist.cache.tokens import RUN_TOKENS_MIN, Match, TokenBuffer, Tokens, alig
 Reuse = Literal["shift", "prefix", "off"]
 
 # A span with more changed tokens before it than this is evaluated again.
-CHANGED_TOKENS_MAX = 512
+CHANGED_TOKENS_MAX = 192
 # What feels a change most is what follows it at once (as many tokens as changed there, within
 # these bounds), the last tokens before the answer, and everything if little is left behind it.
 AFTER_TOKENS_MIN = 4

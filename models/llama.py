@@ -5,9 +5,9 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +70,9 @@ def load_model(path: Path, options: LlamaOptions | None = None, *, name: str = "
             f"{path} cannot be loaded: it is damaged or its architecture is not supported by "
             f"this build of llama.cpp. {_last_error()}Fetch it again or choose another model."
         )
-    context = ll.llama_init_from_model(handle, _context_parameters(options))
+    context = None
+    if _context_bytes(handle, options) < _memory_bytes():
+        context = ll.llama_init_from_model(handle, _context_parameters(options))
     if not context:
         ll.llama_model_free(handle)
         raise ModelFileError(
@@ -124,6 +126,7 @@ class LlamaModel:
         ll.llama_set_abort_callback(context, self._abort_callback, None)
         self.name = name
         self.file = str(path)
+        self.fingerprint = _fingerprint(path, options)
         self.options = options
         self.vocabulary = _vocabulary(self._vocab)
         by_pieces = ll.llama_vocab_type(self._vocab) == ll.LLAMA_VOCAB_TYPE_BPE
@@ -195,18 +198,6 @@ class LlamaModel:
     def state_load(self, sequence: int, state: State) -> bool:
         pointer = ctypes.cast(ctypes.c_char_p(bytes(state)), ctypes.POINTER(ctypes.c_uint8))
         return bool(ll.llama_state_seq_set_data(self._context, pointer, len(state), sequence))
-
-    @cached_property
-    def fingerprint(self) -> str:
-        digest = hashlib.sha256(f"{ll.__version__} {self.options.key_type}".encode())
-        path = Path(self.file)
-        size = path.stat().st_size
-        digest.update(size.to_bytes(8, "little"))
-        with path.open("rb") as file:
-            for part in range(FINGERPRINT_SAMPLES):
-                file.seek(part * max(size - SAMPLE_BYTES, 0) // (FINGERPRINT_SAMPLES - 1))
-                digest.update(file.read(SAMPLE_BYTES))
-        return digest.hexdigest()[:32]
 
     def metadata(self, key: str) -> str | None:
         """Value of a GGUF key as text; none when the file has no such key."""
@@ -281,6 +272,34 @@ def _add_adapter(handle: Any, context: Any, adapter: Path, path: Path) -> None:
         raise ModelFileError(
             f"{adapter} is no adapter for {path}. {_last_error()}Give one that was made for it."
         )
+
+
+def _fingerprint(path: Path, options: LlamaOptions) -> str:
+    """Digest of what keys and values depend on: runtime, settings, and samples of the files."""
+    digest = hashlib.sha256(f"{ll.__version__} {options.key_type}".encode())
+    for source in (path, Path(options.adapter)) if options.adapter else (path,):
+        size = source.stat().st_size
+        digest.update(size.to_bytes(8, "little"))
+        with source.open("rb") as file:
+            for part in range(FINGERPRINT_SAMPLES):
+                file.seek(part * max(size - SAMPLE_BYTES, 0) // (FINGERPRINT_SAMPLES - 1))
+                digest.update(file.read(SAMPLE_BYTES))
+    return digest.hexdigest()[:32]
+
+
+def _context_bytes(handle: Any, options: LlamaOptions) -> int:
+    """What the keys and values take; the runtime would end the process if it is too much."""
+    heads = max(ll.llama_model_n_head(handle), 1)
+    width = ll.llama_model_n_embd(handle) // heads * ll.llama_model_n_head_kv(handle)
+    return int(options.context_tokens * ll.llama_model_n_layer(handle) * width * 2 * 2)
+
+
+def _memory_bytes() -> int:
+    """Memory of this machine; without an answer, no limit."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return sys.maxsize
 
 
 def _check_file(path: Path) -> None:
