@@ -13,7 +13,12 @@ from assist.models.scripted import Cell as ScriptedCell
 from assist.models.scripted import ScriptedModel, digest_logits, origin_after
 
 ALL = ReusePolicy(
-    shift_tokens_min=1, run_tokens_min=4, after_tokens_max=0, tail_tokens=1, near_tokens=0
+    changed_tokens_max=1000,
+    shift_tokens_min=1,
+    run_tokens_min=4,
+    after_tokens_max=0,
+    tail_tokens=1,
+    near_tokens=0,
 )
 
 
