@@ -136,14 +136,21 @@ def _bound_by(statement: str) -> _Bound:
         return _Bound(frozenset({simple[1]}))
     statement = statement[:STATEMENT_CODE_POINTS_MAX]
     star = _STAR.match(statement)
+    header = _HEADER.match(statement)
+    if header is not None and header[2] == "def":
+        # a parameter may have the function's own name
+        parameters = _bound_names(f"def _{statement[header.end() :]}") - {"_"}
+        return _Bound(frozenset({header[3]} - {None}), parameters, opens="def")
+    opens = "class" if header is not None and header[2] == "class" else ""
+    return _Bound(
+        _bound_names(statement),
+        star=star[1] if star else "",
+        opens=opens,
+        is_global=bool(_GLOBAL.match(statement)),
+    )
+
+
+def _bound_names(statement: str) -> frozenset[str]:
     place = Place()
     feed(place, statement, last=True)
-    names = frozenset(place.bound)
-    header = _HEADER.match(statement)
-    opens = header[2] if header is not None and header[2] in ("def", "class") else ""
-    here = names
-    inside: frozenset[str] = frozenset()
-    if header is not None and opens == "def":
-        here = names & {header[3]}
-        inside = names - here
-    return _Bound(here, inside, star[1] if star else "", opens, bool(_GLOBAL.match(statement)))
+    return frozenset(place.bound)

@@ -95,8 +95,9 @@ def own_environment() -> Environment:
 
 
 def importable_modules(folders: Iterable[str]) -> frozenset[str]:
-    """Names of the modules and packages that lie in ``folders``, and of the built-in ones."""
-    names = set(sys.builtin_module_names) | {"__future__"}
+    """Names of the modules and packages that lie in ``folders``, and those of the standard library
+    on every platform."""
+    names = set(sys.builtin_module_names) | sys.stdlib_module_names
     for folder in folders:
         names.update(_module_names(Path(folder)))
         if len(names) > MODULES_MAX:

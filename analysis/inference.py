@@ -21,12 +21,13 @@ from parso.grammar import load_grammar
 from assist.analysis.document import Document, Position
 from assist.analysis.environment import Environment, importable_modules
 from assist.analysis.facts import OPEN, Description, Name, Value
-from assist.analysis.values import MemberCache, module_of, value_of
+from assist.analysis.members import MemberCache
+from assist.analysis.values import module_of, value_of
 
 NAMES_MAX = 1_000
 DOCUMENTS_MAX = 40
 DOCUMENT_CODE_POINTS_MAX = 400_000
-VERSIONS_PER_STATE_MAX = 60
+VERSIONS_PER_STATE_MAX = 300
 DOCUMENTATION_CODE_POINTS_MAX = 4_000
 
 _SAFE_FINDERS = (
@@ -173,6 +174,7 @@ class Inference:
             return None
         self._documents.move_to_end(uri)
         if opened.script is None:
+            self._members.forget_own()
             self._versions += 1
             if self._versions > VERSIONS_PER_STATE_MAX:
                 self._versions = 0

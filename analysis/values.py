@@ -2,41 +2,37 @@
 
 from __future__ import annotations
 
-import abc
-import enum
 import re
-from collections import OrderedDict
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from jedi import parser_utils
-from jedi.inference.gradual.conversion import convert_values
 from jedi.inference.imports import Importer
-from jedi.parser_utils import get_parent_scope
 from parso.parser import ParserSyntaxError
 
 from assist.analysis.certainty import certain_values, is_none
 from assist.analysis.facts import OPEN, Parameter, Signature, Value
 from assist.analysis.literal_types import annotated_strings
+from assist.analysis.members import MemberCache, defines
 
-MEMBERS_MAX = 4_000
 SIGNATURES_MAX = 12
 VALUES_MAX = 8
-BASES_MAX = 60
-CLASS_CODE_POINTS_MAX = 200_000
-CACHED_CLASSES_MAX = 2_000
 PARAMETERS_MAX = 100
 
-_DYNAMIC = re.compile(r"setattr\(|__dict__|__getattr__|__getattribute__|locals\(\)")
-_PLAIN_METACLASSES = frozenset({"type", "ABCMeta", "EnumMeta", "EnumType", "_ProtocolMeta"})
-_LOOSE_CLASSES = frozenset({"SimpleNamespace", "Namespace", "Mock", "MagicMock", "ModuleType"})
-_READ_OF_SELF = re.compile(r"\b(?:self|cls)\.([^\W\d]\w*)(?!\w)(?!\s*(?:[-+*/|&]?=(?!=)|:[^=]*=))")
-_ASSIGNED_ON_SELF = re.compile(r"\b(?:self|cls)\.([^\W\d]\w*)\s*(?:=(?!=)|:|,|\))")
+# their constructors follow from the fields that a subclass declares
+_FIELD_CLASSES = frozenset({"NamedTuple", "TypedDict"})
+_PLAIN_CALLABLES = frozenset(
+    {
+        "FunctionValue",
+        "MethodValue",
+        "BoundMethod",
+        "OverloadedFunctionValue",
+        "ClassValue",
+        "DataclassWrapper",
+        "CompiledValue",
+    }
+)
 _NARROWING = ("isinstance", "issubclass", "hasattr", "callable", "type", "match")
-# what classes have through the usual metaclasses
-_CLASS_MEMBERS = frozenset(dir(type)) | frozenset(dir(abc.ABCMeta)) | frozenset(dir(enum.EnumMeta))
 _KINDS = {
     "POSITIONAL_ONLY": "positional",
     "POSITIONAL_OR_KEYWORD": "either",
@@ -125,58 +121,11 @@ def describe(values: list[Any], context: Any, cache: MemberCache) -> Value:
     kinds = {_kind(value) for value in values}
     return Value(
         members=_members(values, context, cache),
-        signatures=_signatures(values),
+        signatures=_signatures(values, context, cache),
         keys=_keys(values),
         kind=kinds.pop() if len(kinds) == 1 else "",
-        exception=_is_exception(values),
+        exception=_is_exception(values, context, cache),
     )
-
-
-# --- members -----------------------------------------------------------------------------------
-
-
-class MemberCache:
-    """Members of classes and modules by file, place and the file's time of change."""
-
-    def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, float, str], frozenset[str] | None] = OrderedDict()
-
-    def members(self, value: Any, context: Any) -> frozenset[str] | None:
-        """Names of all attributes of a value; none if it may have more."""
-        key = _key(value, context)
-        if key is not None and key in self._known:
-            self._known.move_to_end(key)
-            return self._known[key]
-        names = None if _is_open(value) else frozenset(names_of(value, context))
-        if key is not None:
-            self._known[key] = names
-            while len(self._known) > CACHED_CLASSES_MAX:
-                self._known.popitem(last=False)
-        return names
-
-
-def _key(value: Any, context: Any) -> tuple[str, float, str] | None:
-    """Names the class or module of a value; none for what the open document itself defines."""
-    if value.is_module():
-        owner, what = value, "module"
-    elif value.is_class():
-        owner, what = value, "class"
-    elif value.is_instance():
-        owner, what = value.py__class__(), "instance"
-    else:
-        return None
-    root = owner.get_root_context()
-    if root.tree_node is not None and root.tree_node is context.get_root_context().tree_node:
-        return None
-    path = root.py__file__()
-    node = getattr(owner, "tree_node", None)
-    if path is None or node is None:
-        return None
-    try:
-        changed = Path(path).stat().st_mtime
-    except OSError:
-        return None
-    return str(path), changed, f"{what} {owner.py__name__()} {node.start_pos}"
 
 
 def _members(values: list[Any], context: Any, cache: MemberCache) -> frozenset[str] | None:
@@ -186,137 +135,19 @@ def _members(values: list[Any], context: Any, cache: MemberCache) -> frozenset[s
         if found is None:
             return None
         names.update(found)
-        if len(names) > MEMBERS_MAX:
-            return None
-    return frozenset(names) if names else None
-
-
-def names_of(value: Any, context: Any) -> Iterator[str]:
-    """Attributes of a value in its stub and in its source."""
-    if value.is_class():
-        yield from _CLASS_MEMBERS
-    both = [value, *(other for other in convert_values({value}) if other is not value)]
-    for one in both:
-        for filter_ in one.get_filters(origin_scope=context.tree_node):
-            for name in filter_.values():
-                yield name.string_name
-
-
-def _is_open(value: Any) -> bool:
-    """Whether a value may have attributes that its definition does not show."""
-    if value.is_module():
-        return _is_open_module(value)
-    if not value.is_class() and not value.is_instance():
-        return True  # functions carry what one puts on them
-    cls = value if value.is_class() else value.py__class__()
-    if cls.is_compiled():
-        return False
-    for position, base in enumerate(cls.py__mro__()):
-        if position > BASES_MAX or base.py__name__() in _LOOSE_CLASSES:
-            return True
-        if base.is_compiled() or base.tree_node is None:
-            continue
-        if base.is_stub():
-            # a stub names every base that matters; its generic bases are no plain classes
-            if base.py__name__() != "object" and _defines(base, "__getattr__"):
-                return True
-        elif _DYNAMIC.search(_code(base.tree_node)) or _has_unknown_base(base):
-            return True
-    return _is_mixin(cls)
-
-
-def _is_mixin(cls: Any) -> bool:
-    """Whether a class reads attributes of its own that nothing it inherits from defines, so that
-    they come from classes it is meant to be combined with."""
-    node = cls.tree_node
-    if cls.is_compiled() or cls.is_stub() or node is None or node.type != "classdef":
-        return False
-    if "mixin" in cls.py__name__().lower():
-        return True
-    read = set(_READ_OF_SELF.findall(_code(node)))
-    if not read:
-        return False
-    known: set[str] = set()
-    for filter_ in cls.get_filters(is_instance=True):
-        known.update(name.string_name for name in filter_.values())
-    known.update(_ASSIGNED_ON_SELF.findall("".join(_code(b.tree_node) for b in _sources(cls))))
-    return not read <= known
-
-
-def _sources(cls: Any) -> list[Any]:
-    return [
-        base
-        for base in cls.py__mro__()
-        if not base.is_compiled() and not base.is_stub() and base.tree_node is not None
-    ]
-
-
-def _is_open_module(module: Any) -> bool:
-    if module.is_compiled():
-        return False
-    tree = module.tree_node
-    if tree is None:
-        return True
-    if not module.is_stub() and "globals()" in _code(tree):
-        return True
-    if any(get_parent_scope(name.parent) is tree for name in _used(tree, "__getattr__")):
-        return True
-    return any(not star for star in _stars(module))
-
-
-def _stars(module: Any) -> Iterator[Any]:
-    """For every star import of a module, the modules it names; empty when they are not found."""
-    for statement in module.tree_node.iter_imports():
-        if statement.type == "import_from" and statement.is_star_import():
-            yield Importer(
-                module.inference_state,
-                import_path=statement.get_paths()[-1],
-                module_context=module.as_context(),
-                level=statement.level,
-            ).follow()
-
-
-def _has_unknown_base(cls: Any) -> bool:
-    tree = cls.tree_node
-    if tree.type != "classdef":
-        return True
-    arguments = tree.get_super_arglist()
-    if arguments is None:
-        return False
-    for base in cls.py__bases__():
-        found = base.infer()
-        if not found or any(not value.is_class() for value in found):
-            return True
-    metaclasses = cls.get_metaclasses() if hasattr(cls, "get_metaclasses") else []
-    return any(meta.py__name__() not in _PLAIN_METACLASSES for meta in metaclasses)
-
-
-def _defines(cls: Any, name: str) -> bool:
-    scope = cls.tree_node
-    return any(
-        get_parent_scope(found.parent) is scope for found in _used(scope.get_root_node(), name)
-    )
-
-
-def _used(module_node: Any, name: str) -> Any:
-    return module_node.get_used_names().get(name, ())
-
-
-def _code(node: Any) -> str:
-    start, end = node.start_pos[0], node.end_pos[0]
-    if (end - start) * 40 > CLASS_CODE_POINTS_MAX:
-        return ""
-    return str(node.get_code(include_prefix=False))
+    return frozenset(names)
 
 
 # --- calls -------------------------------------------------------------------------------------
 
 
-def _signatures(values: list[Any]) -> tuple[Signature, ...] | None:
+def _signatures(
+    values: list[Any], context: Any, cache: MemberCache
+) -> tuple[Signature, ...] | None:
     """Every way to call any of the values; an empty tuple if none can be called."""
     found: list[Signature] = []
     for value in values:
-        if not _has_known_call(value):
+        if not _has_known_call(value, context, cache):
             return None
         found += [_signature(signature) for signature in value.get_signatures()]
     if not found and any(_may_be_called(value) for value in values):
@@ -324,13 +155,16 @@ def _signatures(values: list[Any]) -> tuple[Signature, ...] | None:
     return tuple(found[:SIGNATURES_MAX]) if len(found) <= SIGNATURES_MAX else None
 
 
-def _has_known_call(value: Any) -> bool:
+def _has_known_call(value: Any, context: Any, cache: MemberCache) -> bool:
     if value.is_module():
         return True
+    if type(value).__name__ not in _PLAIN_CALLABLES and not value.is_instance():
+        return False
     if value.is_class():
-        return not _is_open(value) and not _has_hidden_constructor(value)
+        is_open = cache.members(value, context) is None
+        return not is_open and not _has_hidden_constructor(value)
     if value.is_instance():
-        return not _is_open(value)
+        return cache.members(value, context) is not None
     node = getattr(value, "tree_node", None)
     if node is None or node.type not in ("funcdef", "lambdef"):
         return bool(value.is_compiled()) and bool(value.get_signatures())
@@ -347,10 +181,10 @@ def _has_hidden_constructor(cls: Any) -> bool:
             return True
         if not base.is_stub() and node.parent.type == "decorated":
             return True
-        if _defines(base, "__new__"):
+        if defines(base, "__new__"):
             return True
-        if _defines(base, "__init__"):
-            return False
+        if defines(base, "__init__"):
+            return base.py__name__() in _FIELD_CLASSES
     return True
 
 
@@ -384,11 +218,13 @@ def _keys(values: list[Any]) -> frozenset[str] | None:
     return frozenset(names)
 
 
-def _is_exception(values: list[Any]) -> bool | None:
+def _is_exception(values: list[Any], context: Any, cache: MemberCache) -> bool | None:
     answers = set()
     for value in values:
+        if value.is_module():
+            return None
         cls = value if value.is_class() else value.py__class__()
-        if value.is_module() or _is_open(cls):
+        if cache.members(cls, context) is None:
             return None
         answers.add(any(base.py__name__() == "BaseException" for base in cls.py__mro__()))
     return answers.pop() if len(answers) == 1 else None

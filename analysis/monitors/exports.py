@@ -8,8 +8,11 @@ from assist.analysis.monitors.view import View
 
 
 def legal(slot: Slot, view: View) -> Legal:
-    """Names of the module."""
-    return view.names() if slot.subject == "__all__" else None
+    """Names of the module, unless it makes names up when they are asked for."""
+    if slot.subject != "__all__":
+        return None
+    names = view.names()
+    return None if names is None or "__getattr__" in names else names
 
 
 MONITOR = Monitor("exports", frozenset({Role.STRING}), legal)

@@ -20,16 +20,26 @@ def read_suffix(text: str, offset: int, place: Place) -> Suffix:
     """What follows ``offset``, for a cursor at ``place``."""
     window = text[offset : offset + WINDOW_CODE_POINTS]
     line, newline, rest = window.partition("\n")
+    goes_on = _leaves_strings(place.lex, line)
     return Suffix(
         text=window,
         line=line.removesuffix("\r"),
-        closers=_unmatched_closers(window, place),
+        closers=_unmatched_closers(window, place) if goes_on else "",
         indent=_next_indent(rest) if newline else -1,
         closes_string=_closes_string(place.lex, line),
         document=text,
         bound=_bound(window),
-        is_whole=offset + WINDOW_CODE_POINTS >= len(text),
+        is_whole=goes_on and offset + WINDOW_CODE_POINTS >= len(text),
     )
+
+
+def _leaves_strings(state: LexState, line: str) -> bool:
+    """Whether the rest of the line ends every string that is open at the cursor; if not, the text
+    below belongs to no string of the cursor's, and its brackets say nothing about it."""
+    if not state.modes:
+        return True
+    after, _ = lexer.feed(state._replace(offset=0, pending=""), line, last=True)
+    return not after.modes
 
 
 def _closes_string(state: LexState, line: str) -> bool:

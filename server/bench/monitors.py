@@ -16,8 +16,10 @@ import click
 from assist.analysis.document import Document
 from assist.analysis.document_facts import FactsSource
 from assist.analysis.environment import own_environment
+from assist.analysis.facts import OPEN, Value
 from assist.analysis.monitors.registry import MONITORS
 from assist.analysis.monitors.session import session
+from assist.analysis.monitors.view import Facts
 from assist.analysis.scope import Scope
 from assist.server.bench.monitor_positions import KINDS, MonitorPosition, locate, mine
 from assist.server.bench.report import (
@@ -35,6 +37,29 @@ POSITIONS_FILE = EVAL / "monitors_positions.csv"
 PIECE_CODE_POINTS = 4
 # The reference is measured without hurry, so that time hides no wrong answer.
 PATIENCE_SECONDS = 30.0
+
+
+# Holes for the monitors that need no types; there, only names are asked for.
+SYNTAX_KINDS = frozenset({"field", "string", "line", "block", "export"})
+
+
+@dataclass(frozen=True)
+class NamesOnly:
+    """Facts without types and modules."""
+
+    facts: Facts
+
+    def names(self) -> frozenset[str] | None:
+        return self.facts.names()
+
+    def value(self, _: str) -> Value:
+        return OPEN
+
+    def module(self, _: str) -> Value:
+        return OPEN
+
+    def modules(self) -> frozenset[str] | None:
+        return None
 
 
 @dataclass(frozen=True)
@@ -138,7 +163,8 @@ def _reference_case(
     written = text[position.start : position.end]
     document = Document(path.as_uri(), text[: position.start] + text[position.end :])
     started = time.perf_counter()
-    facts = source.at(document, position.start, ahead=False)
+    at_place = source.at(document, position.start, ahead=False)
+    facts = NamesOnly(at_place) if position.kind in SYNTAX_KINDS else at_place
     state = session(document, position.start, facts, observe=True)
     if state is None:
         return None
