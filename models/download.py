@@ -120,7 +120,8 @@ def _download_hugging_face(
 ) -> tuple[Path, str]:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    from huggingface_hub import HfApi, RepoFile
+    from huggingface_hub import HfApi
+    from huggingface_hub.hf_api import RepoFile
 
     logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
     place = f"{source.repository}/{source.file}"

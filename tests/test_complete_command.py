@@ -81,6 +81,8 @@ async def test_the_server_gives_the_same_text(
     mark: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ASSIST_MODEL_NAME", model_file())
+    # A busy machine must not end an answer early.
+    monkeypatch.setenv("ASSIST_COMPLETION_MILLISECONDS", "60000")
     before, after = (re.sub(r"\$\d", "", part) for part in SAMPLE.split(mark))
     path = tmp_path / "rows.py"
     path.write_text(before + after)
@@ -92,7 +94,7 @@ async def test_the_server_gives_the_same_text(
     async with editor(uri=path.as_uri()) as session:
         session.open(before + after)
         texts = await session.ghost_texts(line, column, is_invoked=True)
-    assert texts[:1] == [item["text"] for item in report["items"]] != []
+    assert texts == [item["text"] for item in report["items"]] != []
 
 
 def test_help_is_there_for_every_command() -> None:

@@ -22,14 +22,22 @@ FILE_BYTES_MAX = 64 * 2**20
 @click.command("complete")
 @click.argument("place", metavar="FILE:LINE:COLUMN")
 @click.option("--stdin", "from_stdin", is_flag=True, help="Read the text from standard input.")
-@click.option("--count", type=click.IntRange(1, 8), default=1, help="Number of proposals.")
+@click.option("--count", type=click.IntRange(1, 8), help="Number of proposals.")
 @click.option("--max-tokens", type=click.IntRange(1, 512), help="Longest proposal, in tokens.")
 @click.option("--model", default="", help="A model's name or the path of a GGUF file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
-    place: str, from_stdin: bool, count: int, max_tokens: int | None, model: str, as_json: bool
+    place: str,
+    from_stdin: bool,
+    count: int | None,
+    max_tokens: int | None,
+    model: str,
+    as_json: bool,
 ) -> None:
-    """Complete the code at FILE:LINE:COLUMN (1-based, columns in code points)."""
+    """Complete the code at FILE:LINE:COLUMN (1-based, columns in code points).
+
+    Without --count the best proposal is printed; with --json all that an editor would be given.
+    """
     path, position = _parse_place(place)
     data = sys.stdin.buffer.read(FILE_BYTES_MAX) if from_stdin else _read(path)
     document = Document(
@@ -45,15 +53,14 @@ def command(
         decode_ms_max=settings.completion_milliseconds,
         multiline=True,
         monitors=settings.monitors_enabled,
-        candidates=count,
+        candidates=count or settings.completion_candidates,
     )
     completion = complete(session, document, position, options)
-    items = completion.candidates[:count]
     if as_json:
-        report = completion_report(document, opened.model, completion, items)
+        report = completion_report(document, opened.model, completion, completion.candidates)
         click.echo(json.dumps(report, indent=2, ensure_ascii=False))
         return
-    for item in items:
+    for item in completion.candidates[: count or 1]:
         click.echo(item.text)
 
 
