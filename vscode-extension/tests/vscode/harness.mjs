@@ -172,6 +172,7 @@ async function openFile(page, port, workspace, name) {
   const payload = encodeURIComponent(JSON.stringify([["openFile", file]]));
   await page.goto(`http://127.0.0.1:${port}/?folder=${workspace}&payload=${payload}`);
   await page.locator(".monaco-editor .view-lines").first().waitFor({ timeout: STARTED_MS_MAX });
+  await page.keyboard.press("Control+b"); // the explorer is not what the pictures are about
 }
 
 function extensionLogs(folder) {

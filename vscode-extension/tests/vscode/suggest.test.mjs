@@ -38,7 +38,9 @@ test("a faster version is found, shown with its evidence, applied and saved", as
       has: vs.page.locator(".monaco-button", { hasText: "Apply" }),
     });
     await toast.first().waitFor({ timeout: VERIFIED_MS_MAX });
-    await vs.page.waitForTimeout(1500);
+    await vs.page.mouse.move(5, 300);
+    const evidence = vs.page.frameLocator("iframe.webview.ready").frameLocator("iframe");
+    await evidence.locator("table").waitFor();
     await screenshot(vs.page, "suggestion");
     assert.equal(vs.read("slow.py"), SLOW, "nothing changes before the user says so");
     await toast.locator(".monaco-button", { hasText: "Apply" }).first().click();
