@@ -167,11 +167,11 @@ export async function request<Answer>(
     return undefined;
   }
   try {
-    return await client.sendRequest<Answer>(
-      "workspace/executeCommand",
-      { command, arguments: args },
-      token,
-    );
+    const params = { command, arguments: args };
+    // An undefined token would count as a second parameter of the request.
+    return token === undefined
+      ? await client.sendRequest<Answer>("workspace/executeCommand", params)
+      : await client.sendRequest<Answer>("workspace/executeCommand", params, token);
   } catch (error) {
     if (token?.isCancellationRequested !== true) {
       const reason = error instanceof Error ? error.message : String(error);
