@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 # Waiting threads must sleep: libgomp reads these when it is loaded, and spinning costs a factor
 # of ten as soon as another process wants the core.
@@ -34,6 +34,9 @@ QUANTISATIONS = {
     "Q4_1": ll.LLAMA_FTYPE_MOSTLY_Q4_1,
     "Q8_0": ll.LLAMA_FTYPE_MOSTLY_Q8_0,
 }
+KeyType = Literal["f16", "q8_0"]
+# Keys of other widths cannot be rotated in 8 bits.
+Q8_KEY_WIDTH = 64
 DECODE_ABORTED = 2
 # Parts of the file that its fingerprint reads, spread from the first byte to the last.
 FINGERPRINT_SAMPLES = 32
@@ -52,7 +55,7 @@ class LlamaOptions:
     batch_tokens: int = 256
     threads_decode: int = 1
     threads_prefill: int = 2
-    key_type: str = "f16"
+    key_type: KeyType = "f16"
     adapter: str = ""
 
 
@@ -70,6 +73,10 @@ def load_model(path: Path, options: LlamaOptions | None = None, *, name: str = "
             f"{path} cannot be loaded: it is damaged or its architecture is not supported by "
             f"this build of llama.cpp. {_last_error()}Fetch it again or choose another model."
         )
+    width = ll.llama_model_n_embd(handle) // max(ll.llama_model_n_head(handle), 1)
+    if options.key_type == "q8_0" and width % Q8_KEY_WIDTH:
+        ll.llama_model_free(handle)
+        raise ModelFileError(f"{path} cannot keep its keys in 8 bits. Set kv.type to f16.")
     context = None
     if _context_bytes(handle, options) < _memory_bytes():
         context = ll.llama_init_from_model(handle, _context_parameters(options))

@@ -17,7 +17,7 @@ from assist.completion.candidate import Candidate
 from assist.completion.engine import Completion, CompletionOptions, EngineSession, complete
 from assist.models.errors import ModelError
 from assist.models.kv_session import KvSession
-from assist.models.llama import LlamaOptions
+from assist.models.llama import KeyType, LlamaOptions
 from assist.models.model import Aborted
 from assist.models.open import open_model
 from assist.server import messages
@@ -181,14 +181,19 @@ def _load(engine: Engine, settings: Settings) -> None:
             context_tokens=settings.model_context or settings.context_tokens + SPARE_TOKENS,
             threads_prefill=settings.model_threads,
             threads_decode=settings.model_threads,
+            key_type=cast(KeyType, settings.kv_type),
         )
         opened = open_model(settings.model_name, options=options)
     except ModelError as error:
         engine.write(messages.Failed(str(error)))
         return
     model = opened.model
-    store = open_store() if settings.kv_disk else None
-    kv = KvSession(model, ReusePolicy(cast(Reuse, settings.kv_reuse)), store=store)
+    kv = KvSession(
+        model,
+        ReusePolicy(cast(Reuse, settings.kv_reuse)),
+        memory_bytes_max=settings.kv_memory_mb << 20,
+        store=open_store(settings.kv_disk_mb << 20) if settings.kv_disk else None,
+    )
     engine.session = EngineSession(kv, opened.template)
     seconds = time.monotonic() - started
     engine.write(messages.Ready(model.name, model.file, opened.reason, seconds))

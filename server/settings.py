@@ -145,6 +145,36 @@ class Settings:
         user_only=True,
         restarts=True,
     )
+    kv_disk_mb: int = _setting(
+        "kv.disk_mb",
+        1024,
+        "Most megabytes of computed contexts on disk; the least recently used go first.",
+        minimum=16,
+        maximum=1_000_000,
+        scope="machine",
+        user_only=True,
+        restarts=True,
+    )
+    kv_memory_mb: int = _setting(
+        "kv.memory_mb",
+        256,
+        "Most megabytes of computed contexts in memory of open files that are not in focus.",
+        minimum=0,
+        maximum=1_000_000,
+        scope="machine",
+        user_only=True,
+        restarts=True,
+    )
+    kv_type: str = _setting(
+        "kv.type",
+        "f16",
+        "Precision of the keys in the computed context: q8_0 takes a quarter less memory and "
+        "makes answers after an edit less exact.",
+        choices=("f16", "q8_0"),
+        scope="machine",
+        user_only=True,
+        restarts=True,
+    )
     monitors_enabled: bool = _setting(
         "monitors.enabled",
         True,
