@@ -1,0 +1,216 @@
+"""`assist bench suggest`: what the search finds on slow functions of others, and whether wrong edits are refused; each case with its seconds."""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from assist.analysis.execution.known_edits import read_edits, run_known_edits
+from assist.analysis.execution.targets import find_targets
+from assist.analysis.execution.trace import record_calls
+from assist.analysis.execution.verdict import VerifyOptions
+from assist.completion.edits import Search, SuggestOptions, suggest
+from assist.server.bench.execution import run_program
+from assist.server.bench.report import (
+    append_case,
+    format_figure,
+    read_cases,
+    share,
+    write_cases,
+    write_html,
+)
+from assist.server.bench.suggest_tasks import VERSIONS, SlowFunction, load_slow_functions
+from assist.server.progress import show_progress
+
+MODULE = "solution.py"
+CHECK_SECONDS_MAX = 60.0
+
+
+@dataclass(frozen=True)
+class SuggestCase:
+    """One function: ``result`` is found, refused (proposals, none verified), missed (no proposal)
+    or unverifiable; ``checked`` what the task's own checker says of the found version.
+    """
+
+    task: str
+    version: str
+    function: str
+    result: str
+    origin: str
+    ratio: float
+    low: float
+    high: float
+    growth: str
+    inputs: int
+    recorded: int
+    refused: int
+    checked: str
+    seconds: float
+    reason: str
+
+
+@click.command("suggest")
+@click.option(
+    "--version", type=click.Choice(list(VERSIONS)), default="humaneval", show_default=True
+)
+@click.option("--limit", type=click.IntRange(1), help="Draw that many tasks.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
+@click.option("--seconds", default=120.0, show_default=True, help="Time for one function.")
+@click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write every case.")
+@click.option("--resume", is_flag=True, help="Skip the tasks that the CSV has already.")
+@click.option(
+    "--negative",
+    type=click.Path(path_type=Path, exists=True),
+    help="Verify known wrong edits instead.",
+)
+@click.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a page.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(
+    version: str,
+    limit: int | None,
+    seed: int,
+    seconds: float,
+    csv_path: Path | None,
+    resume: bool,
+    negative: Path | None,
+    html_path: Path | None,
+    as_json: bool,
+) -> None:
+    """Search faster versions of 76 slow functions, or verify edits that are known to be wrong."""
+    if resume and csv_path is None:
+        raise click.UsageError("--resume needs --csv FILE.")
+    if negative is not None:
+        _show(_negative(negative, seconds), as_json)
+        return
+    tasks = _drawn(load_slow_functions(version), limit, seed)
+    if not tasks:
+        raise click.UsageError("The slow functions are not on this machine (../shared/data).")
+    cases = read_cases(csv_path, SuggestCase) if resume and csv_path else []
+    known = {case.task for case in cases}
+    with show_progress() as progress:
+        for number, task in enumerate(tasks):
+            if task.task in known:
+                continue
+            progress(task.name, number / len(tasks))
+            for case in run_task(task, seconds):
+                cases.append(case)
+                if csv_path is not None:
+                    append_case(csv_path, case)
+    if csv_path is not None:
+        write_cases(csv_path, cases)
+    summary = summarise(cases)
+    if html_path is not None:
+        write_html(html_path, "assist bench suggest", summary, cases)
+    _show(summary, as_json)
+
+
+def _drawn(tasks: list[SlowFunction], limit: int | None, seed: int) -> list[SlowFunction]:
+    if limit is None or limit >= len(tasks):
+        return tasks
+    kept = sorted(random.Random(seed).sample(range(len(tasks)), limit))
+    return [tasks[index] for index in kept]
+
+
+def run_task(task: SlowFunction, seconds: float) -> Iterator[SuggestCase]:
+    """Search every function of one task, with calls recorded from its generated inputs."""
+    with tempfile.TemporaryDirectory() as directory:
+        folder = Path(directory)
+        path, tests = folder / MODULE, folder / "test_solution.py"
+        path.write_text(task.source, encoding="utf-8")
+        tests.write_text(task.tests(), encoding="utf-8")
+        interpreter = Path(sys.executable)
+        recorded = record_calls(folder, interpreter, [tests], [path])
+        found = find_targets([path], workspace=folder, recorded=recorded)
+        options = SuggestOptions(
+            VerifyOptions(workspace=folder, interpreter=interpreter, budget_seconds=seconds),
+            seconds_max=seconds,
+        )
+        for target in found.targets:
+            started = time.monotonic()
+            search = suggest(target.subject, options, recorded=recorded)
+            calls = len(recorded.of(target.subject))
+            yield _case(task, target.qualname, search, calls, time.monotonic() - started)
+
+
+def _case(
+    task: SlowFunction, name: str, search: Search, recorded: int, seconds: float
+) -> SuggestCase:
+    suggestion = search.suggestion
+    speedup = suggestion.verdict.speedup if suggestion is not None else None
+    checked = ""
+    if suggestion is not None:
+        result = "found"
+        program = task.check_program(suggestion.module_text)
+        checked = run_program(program, seconds_max=CHECK_SECONDS_MAX)
+    elif search.rejections:
+        result = "refused"
+    else:
+        result = "missed" if search.reason == "no rule fits" else "unverifiable"
+    last = search.rejections[-1].verdict.reason if search.rejections else ""
+    return SuggestCase(
+        task.task,
+        task.version,
+        name,
+        result,
+        suggestion.origin if suggestion is not None else "",
+        speedup.ratio if speedup is not None else 0.0,
+        speedup.low if speedup is not None else 0.0,
+        speedup.high if speedup is not None else 0.0,
+        (suggestion.verdict.evidence.growth or "") if suggestion is not None else "",
+        suggestion.verdict.evidence.inputs if suggestion is not None else 0,
+        recorded,
+        len(search.rejections),
+        checked,
+        round(seconds, 1),
+        search.reason or ("" if suggestion is not None else last),
+    )
+
+
+def summarise(cases: Sequence[SuggestCase]) -> dict[str, Any]:
+    """Shares over tasks (a task counts once), speed-ups and seconds over functions."""
+    tasks = {case.task for case in cases}
+    found = [case for case in cases if case.result == "found"]
+    ratios = [case.ratio for case in found]
+    return {
+        "tasks": len(tasks),
+        "found": share(len({case.task for case in found}), len(tasks)),
+        "functions": dict(Counter(case.result for case in cases)),
+        "checked": dict(Counter(case.checked for case in found)),
+        "median_speedup": statistics.median(ratios) if ratios else 0.0,
+        "median_seconds": statistics.median(case.seconds for case in cases) if cases else 0.0,
+    }
+
+
+def _negative(path: Path, seconds: float) -> dict[str, Any]:
+    """Wrong edits through the verifier; none may be accepted."""
+    with tempfile.TemporaryDirectory() as directory:
+        options = VerifyOptions(
+            workspace=Path(directory), interpreter=Path(sys.executable), budget_seconds=seconds
+        )
+        results = list(run_known_edits(read_edits(path), options))
+    accepted = [result.edit.name for result in results if result.accepted]
+    return {
+        "edits": len(results),
+        "accepted": len(accepted),
+        "wrongly_accepted": ", ".join(accepted) or "none",
+        "verdicts": dict(Counter(result.verdict.verdict for result in results)),
+    }
+
+
+def _show(summary: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(summary, indent=2))
+        return
+    for key, value in summary.items():
+        click.echo(f"{key:<18} {format_figure(value)}")
