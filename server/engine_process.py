@@ -230,6 +230,9 @@ class EngineProcess:
             stderr=asyncio.subprocess.PIPE,
             cwd="/" if os.name == "posix" else None,
         )
+        if self._stopping.is_set():
+            # Asked to stop while the process was being made, when there was nothing to stop yet.
+            self._kill()
         assert process.stdout is not None and process.stderr is not None
         self._pongs = 0
         self._stalled_s = 0.0

@@ -77,6 +77,7 @@ class Session:
     engine: EngineProcess = field(init=False)
     lane: Lane[messages.Completed] = field(init=False)
     reuse: Reuse = field(init=False)
+    _is_over: bool = False
     _settled: asyncio.Event = field(default_factory=asyncio.Event)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -228,8 +229,14 @@ class Session:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._settled.wait(), 2 * CONFIGURATION_S_MAX)
 
+    def start_engine(self) -> None:
+        """Start the engine, unless the session is over."""
+        if not self._is_over:
+            self.engine.start(self.settings)
+
     async def restart_engine(self) -> None:
-        await self.engine.restart(self.settings)
+        if not self._is_over:
+            await self.engine.restart(self.settings)
 
     def background(self, work: Coroutine[Any, Any, None]) -> None:
         """Run ``work`` beside everything else until it or the session ends."""
@@ -242,6 +249,7 @@ class Session:
 
     async def stop(self) -> None:
         """End everything; nobody hears of it any more."""
+        self._is_over = True
         self.on_change = lambda: None
         for task in list(self._tasks):
             if task is not asyncio.current_task():

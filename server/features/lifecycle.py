@@ -36,7 +36,7 @@ def register(server: AssistServer) -> None:
     async def initialized(_params: lsp.InitializedParams) -> None:
         session.encoding = encoding_of(server.server_capabilities)
         await session.load_settings()
-        session.engine.start(session.settings)
+        session.start_engine()
         session.background(watch_files(server))
         session.background(session.record_statistics())
 
