@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 from typing import Literal
 
 import numpy as np
 
 from assist.analysis.monitors.verdict import ACCEPTED
 from assist.completion.drafter import Draft, Drafter
-from assist.completion.guard import LEGAL_MASS_MIN, Guard
+from assist.completion.guard import ALLOWED_MASS_MIN, LEGAL_MASS_MIN, Guard
 from assist.completion.stop import StopRules, find_stop, loops
-from assist.completion.token_trie import TokenTrie
+from assist.completion.token_trie import TokenTrie, choose_forced
 from assist.models.kv_session import KvSession
 from assist.models.model import Abort, Logits
 from assist.models.vocabulary import Vocabulary
@@ -64,7 +65,7 @@ def decode(
     *,
     trie: TokenTrie,
     ends: frozenset[int],
-    heal: bytes = b"",
+    heal: Sequence[int] = (),
     given: Sequence[tuple[int, Logits]] = (),
     drafter: Drafter | None = None,
     guard: Guard | None = None,
@@ -79,7 +80,7 @@ def decode(
     answer. ``progress`` hears the text so far. Raises :class:`assist.models.model.Aborted` on ``abort``; ``kv``
     stays valid and may hold the answer's tokens.
     """
-    answer = _Answer(kv.model.vocabulary, rules, limits, heal, trie, ends, guard)
+    answer = _Answer(kv.model.vocabulary, rules, limits, tuple(heal), trie, ends, guard)
     start = len(kv.tokens)
     draft: Draft | None = None
     rows = logits[-1:]
@@ -119,7 +120,7 @@ class _Answer:
         vocabulary: Vocabulary,
         rules: StopRules,
         limits: Limits,
-        heal: bytes,
+        heal: tuple[int, ...],
         trie: TokenTrie,
         ends: frozenset[int],
         guard: Guard | None,
@@ -127,7 +128,8 @@ class _Answer:
         self.tokens: list[int] = []
         self.rows: list[Logits] = []
         self.drafted = self.accepted = 0
-        self._rules, self._limits, self._heal = rules, limits, heal
+        self._rules, self._limits = rules, limits
+        self._heal_tokens, self._heal = heal, vocabulary.detokenize(heal)
         self._vocabulary, self._trie, self._ends, self._guard = vocabulary, trie, ends, guard
 
     def take(self, row: Logits) -> Reason | Literal["retry"] | None:
@@ -135,7 +137,7 @@ class _Answer:
 
         "retry": the monitors took the answer back to fewer tokens; its next row is known.
         """
-        token = self._choose(row, len(self.tokens))
+        token = self._next(row, len(self.tokens))
         if token is None:
             return "illegal"
         return self.add(token, row)
@@ -194,11 +196,14 @@ class _Answer:
             tuple(self.rows[: len(self.tokens)]),
         )
 
-    def _choose(self, row: Logits, at: int) -> int | None:
+    def _next(self, row: Logits, at: int) -> int | None:
         """Most probable token; where bytes are forced or texts are legal, among those that lead there."""
         guard = self._guard
         banned = guard.banned.get(at, ()) if guard else ()
         if banned:
+            left = 1.0 - float(np.exp(row[list(banned)] - _log_sum(row)).sum())
+            if left < ALLOWED_MASS_MIN:
+                return None
             row = row.copy()
             row[list(banned)] = -np.inf
         allowed = guard.masks.get(at) if guard else None
@@ -210,12 +215,8 @@ class _Answer:
                 return None
             # An end is never masked: it leaves the answer as it is.
             allowed = np.append(allowed, sorted(self._ends))
-        else:
-            forced = self._heal[len(self._data) :]
-            allowed = self._trie.compatible(forced) if forced else None
-        if allowed is None or not len(allowed):
-            return int(row.argmax())
-        return int(allowed[row[allowed].argmax()])
+            return int(allowed[row[allowed].argmax()])
+        return choose(row, self._trie, self._heal_tokens, len(self._data))
 
     def _judged(self, reason: Reason | None, shown: str) -> Reason | Literal["retry"] | None:
         """``reason``, unless the monitors reject what was written."""
@@ -290,25 +291,32 @@ def _log_probability(row: Logits, token: int) -> float:
     return float(row[token]) - _log_sum(row)
 
 
+def choose(row: Logits, trie: TokenTrie, heal: Sequence[int], written: int) -> int:
+    """Most probable token after ``written`` bytes of an answer that begins with the ``heal`` tokens."""
+    pieces = trie.vocabulary.pieces
+    starts = dict(zip(accumulate((len(pieces[t]) for t in heal), initial=0), heal, strict=False))
+    forced = trie.vocabulary.detokenize(tuple(heal))[written:]
+    token = choose_forced(row, trie, forced, starts.get(written)) if forced else None
+    return int(row.argmax()) if token is None else token
+
+
 def branches(
-    decoded: Decoded, count: int, *, trie: TokenTrie, ends: frozenset[int], heal: bytes
+    decoded: Decoded, count: int, *, trie: TokenTrie, ends: frozenset[int], heal: Sequence[int]
 ) -> list[tuple[tuple[int, Logits], ...]]:
     """Starts of the ``count`` most probable other answers: the same tokens up to one, then the next best.
 
     Each is what :func:`decode` takes as ``given``.
     """
     found: list[tuple[float, int, int]] = []
-    probability, written = 0.0, b""
+    probability, written = 0.0, 0
     for at, (token, row) in enumerate(zip(decoded.tokens, decoded.rows, strict=True)):
         others = row.copy()
         others[[token, *ends]] = -np.inf
-        forced = heal[len(written) :]
-        allowed = trie.compatible(forced) if forced else None
-        other = int(others.argmax() if allowed is None else allowed[others[allowed].argmax()])
+        other = choose(others, trie, heal, written)
         if np.isfinite(others[other]):
             found.append((probability + _log_probability(row, other), at, other))
         probability += decoded.log_probabilities[at]
-        written += trie.vocabulary.pieces[token]
+        written += len(trie.vocabulary.pieces[token])
     head = list(zip(decoded.tokens, decoded.rows, strict=True))
     best = sorted(found, reverse=True)[:count]
     return [(*head[:at], (other, decoded.rows[at])) for _, at, other in best]

@@ -170,7 +170,7 @@ def _answers(task: _Task, logits: Logits) -> list[_Answer]:
             BRANCHES_PER_CANDIDATE * (options.candidates - 1),
             trie=session.trie,
             ends=session.ends,
-            heal=task.prompt.heal,
+            heal=task.prompt.heal_tokens,
         )
         for start in starts:
             if len({answer.text for answer in answers if answer.text}) >= options.candidates:
@@ -190,7 +190,7 @@ def _answer(task: _Task, logits: Logits, given: Sequence[tuple[int, Logits]]) ->
         Limits(options.tokens_max, task.prefilled + options.decode_ms_max / 1e3),
         trie=session.trie,
         ends=session.ends,
-        heal=prompt.heal,
+        heal=prompt.heal_tokens,
         given=given,
         drafter=_drafter(session, prompt) if options.speculate else None,
         guard=guard,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,9 +13,14 @@ from assist.analysis.monitors.session import MonitorState, Tally
 from assist.analysis.monitors.verdict import ACCEPTED, Verdict
 from assist.completion.token_trie import TokenIds, TokenTrie
 
-# Past this the monitors stay open for the rest of the answer.
+# Past this the monitors stay open for the rest of the answer. It is counted in the time of the
+# thread, so that a busy machine does not turn them off.
 SECONDS_MAX = 0.1
 REJECTIONS_MAX = 12
+# Texts that are only known to be wrong are avoided so often; then the model means something else,
+BANS_MAX = 2
+# as it does where all that is left has less probability than this.
+ALLOWED_MASS_MIN = 0.05
 # With less probability on all legal tokens together the model means something else.
 LEGAL_MASS_MIN = 0.002
 SETS_MAX = 256
@@ -26,6 +31,7 @@ class LegalSets:
     """Tokens that may begin what is left of legal texts, compiled once and kept."""
 
     trie: TokenTrie
+    tokenize: Callable[[str], list[int]]
     known: dict[tuple[bytes, frozenset[str]], TokenIds] = field(default_factory=dict)
 
     def tokens(self, start: bytes, texts: frozenset[str], written: bytes) -> TokenIds:
@@ -48,9 +54,16 @@ class LegalSets:
             whole = start + text.encode()
             if whole.startswith(written):
                 rest = whole[len(written) :]
-                allowed.append(self.trie.starts_of(rest))
+                allowed.append(self._first(rest))
                 allowed.append(self._going_on(rest, continues=_is_word(whole[-1:])))
         return np.unique(np.concatenate(allowed)) if allowed else np.zeros(0, np.int64)
+
+    def _first(self, rest: bytes) -> TokenIds:
+        """The token that begins ``rest`` as the model has learned to write it."""
+        tokens = self.tokenize(rest.decode("utf-8", "ignore"))[:1]
+        if tokens and rest.startswith(self.trie.vocabulary.pieces[tokens[0]]):
+            return np.array(tokens, np.int64)
+        return self.trie.starts_of(rest)
 
     def _going_on(self, rest: bytes, *, continues: bool) -> TokenIds:
         """Tokens that hold all of ``rest`` and do not continue a word behind it."""
@@ -86,6 +99,7 @@ class Guard:
     banned: dict[int, list[int]] = field(default_factory=dict)
     masked: int = 0
     rejected: int = 0
+    bans: int = 0
     legal_mass: float = 1.0
     seconds: float = 0.0
 
@@ -95,28 +109,28 @@ class Guard:
 
     def advance(self, data: bytes) -> Verdict:
         """The answer grew by a token and is ``data`` now, healed bytes included."""
-        started = time.perf_counter()
+        started = time.thread_time()
         state, verdict = self.states[-1], ACCEPTED
         added = self._text(data)[len(self._text(self.written[-1])) :]
         if added and self.seconds < SECONDS_MAX:
             state, verdict = state.advance(added)
         self.written.append(data)
         self.states.append(state)
-        self.seconds += time.perf_counter() - started
+        self.seconds += time.thread_time() - started
         return verdict
 
     def finish(self) -> Verdict:
         """The answer ends here."""
         if self.seconds > SECONDS_MAX:
             return ACCEPTED
-        started = time.perf_counter()
+        started = time.thread_time()
         verdict = self.states[-1].finish()
-        self.seconds += time.perf_counter() - started
+        self.seconds += time.thread_time() - started
         return verdict
 
     def legal_start(self, pieces: Iterable[bytes]) -> int:
         """How many of drafted ``pieces`` the monitors let stand after the answer so far."""
-        started = time.perf_counter()
+        started = time.thread_time()
         state, data = self.states[-1], self.written[-1]
         count = 0
         for piece in pieces:
@@ -127,7 +141,7 @@ class Guard:
                     break
             data += piece
             count += 1
-        self.seconds += time.perf_counter() - started
+        self.seconds += time.thread_time() - started
         return count
 
     def reject(self, verdict: Verdict, tokens: Sequence[int]) -> int | None:
@@ -142,10 +156,11 @@ class Guard:
             kept = self._token_at(verdict.span.start)
             self.banned.setdefault(kept, []).append(tokens[kept])
             self._cut(kept)
-            return kept
-        started = time.perf_counter()
+            self.bans += 1
+            return kept if self.bans <= BANS_MAX else None
+        started = time.thread_time()
         masked = self._mask(verdict, len(tokens) - 1)
-        self.seconds += time.perf_counter() - started
+        self.seconds += time.thread_time() - started
         return masked
 
     def allowed(self, kept: int) -> TokenIds | None:

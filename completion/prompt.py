@@ -39,7 +39,7 @@ class FimPrompt:
 
     ``prefix_tokens`` and ``suffix_tokens`` are the parts of it that stand for the document.
     ``heal`` are the bytes before the cursor that were left out of the tokens: the answer must
-    begin with them. ``window`` is handed to the next prompt of the same document.
+    begin with them; ``heal_tokens`` are those tokens. ``window`` is handed to the next prompt of the same document.
     """
 
     tokens: tuple[int, ...]
@@ -49,6 +49,7 @@ class FimPrompt:
     window: Window
     prefix_tokens: tuple[int, ...] = ()
     suffix_tokens: tuple[int, ...] = ()
+    heal_tokens: tuple[int, ...] = ()
 
 
 def build_prompt(
@@ -78,7 +79,7 @@ def build_prompt(
         end, suffix_tokens = _cut_end(model, template, moved, offset, suffix_max)
     prefix_max = room - len(suffix_tokens)
     start, prefix_tokens = _cut_start(model, template, moved, offset, prefix_max)
-    healed = b""
+    healed: list[int] = []
     if heal and template.heal:
         healed = _heal(model, text[start:offset], prefix_tokens)
     tokens: list[int] = []
@@ -95,10 +96,11 @@ def build_prompt(
         tuple(tokens),
         text[start:offset],
         text[offset:end],
-        healed,
+        b"".join(model.vocabulary.pieces[token] for token in healed),
         Window(text, start, end),
         tuple(prefix_tokens),
         tuple(suffix_tokens),
+        tuple(healed),
     )
 
 
@@ -183,15 +185,15 @@ def _line_end_before(text: str, end: int, offset: int) -> int:
     return newline + 1 if newline >= 0 else end
 
 
-def _heal(model: Model, prefix: str, tokens: list[int]) -> bytes:
-    """Take the last word or run of blanks off ``tokens``; returns its bytes.
+def _heal(model: Model, prefix: str, tokens: list[int]) -> list[int]:
+    """Take the last word or run of blanks off ``tokens`` and return it.
 
     The end of a text is often tokenised otherwise than the same text inside a longer one, and a
     model has rarely seen what follows such an end ("token healing").
     """
     tail = _TAIL.search(prefix[-LINE_CODE_POINTS_MAX:])
-    if tail is None or not tokens:
-        return b""
+    if tail is None:
+        return []
     size_max = len(tail[0].encode())
     word_size = len(tail[tail.lastindex or 0].encode())
     pieces = model.vocabulary.pieces
@@ -206,11 +208,11 @@ def _heal(model: Model, prefix: str, tokens: list[int]) -> bytes:
     while count < len(tokens) and _inside_character(data, len(data) - size):
         size += len(pieces[tokens[-1 - count]])
         count += 1
-    removed = b"".join(pieces[token] for token in tokens[len(tokens) - count :])
-    if not data.endswith(removed):
-        return b""
+    healed = tokens[len(tokens) - count :]
+    if not data.endswith(model.vocabulary.detokenize(healed)):
+        return []
     del tokens[len(tokens) - count :]
-    return removed
+    return healed
 
 
 def _inside_character(data: bytes, index: int) -> bool:

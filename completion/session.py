@@ -51,7 +51,7 @@ class EngineSession:
 
     @cached_property
     def legal_sets(self) -> LegalSets:
-        return LegalSets(self.trie)
+        return LegalSets(self.trie, self.kv.model.tokenize)
 
     @cached_property
     def ends(self) -> frozenset[int]:

@@ -7,9 +7,13 @@ from bisect import bisect_left
 import numpy as np
 import numpy.typing as npt
 
+from assist.models.model import Logits
 from assist.models.vocabulary import Vocabulary
 
 TokenIds = npt.NDArray[np.int64]
+
+# In units of logits: a factor of about 50.
+PART_LOSS = 4.0
 
 
 class TokenTrie:
@@ -44,9 +48,24 @@ class TokenTrie:
         found = [self._ids[data[:n]] for n in lengths if data[:n] in self._ids]
         return np.array(found, np.int64)
 
-    def compatible(self, data: bytes) -> TokenIds:
-        """Tokens after which the text can still begin with ``data``."""
-        return np.concatenate([self.starting_with(data), self.starts_of(data)])
+
+def choose_forced(
+    row: Logits, trie: TokenTrie, forced: bytes, own: int | None = None
+) -> int | None:
+    """Most probable token of ``row`` after which the text can begin with ``forced``.
+
+    A token that ends before ``forced`` does promises less than its probability says, because
+    most of what may follow it is not allowed; so it must be much more probable than any that
+    holds all of it. ``own`` is the only such token that tokenisation would choose, where known.
+    """
+    whole = trie.starting_with(forced)
+    parts = trie.starts_of(forced) if own is None else np.array([own], np.int64)
+    best = [
+        (float(row[ids].max()) - loss, int(ids[row[ids].argmax()]))
+        for ids, loss in ((whole, 0.0), (parts, PART_LOSS))
+        if len(ids)
+    ]
+    return max(best)[1] if best else None
 
 
 def _successor(data: bytes) -> bytes:

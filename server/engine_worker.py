@@ -226,8 +226,17 @@ def _answer(engine: Engine, request: messages.Complete, document: Document | Non
         )
         seen, offset = _with_selected(request, document)
         position = seen.position_at(offset)
+        facts = None
+        if request.monitors and document.language == "python":
+            facts = engine.names.scopes.facts_of(document.uri).at(seen, offset)
         completion = complete(
-            engine.session, seen, position, options, progress=progress, abort=abort
+            engine.session,
+            seen,
+            position,
+            options,
+            facts=facts,
+            progress=progress,
+            abort=abort,
         )
         engine.write(_completed(request, engine.session, document, completion))
     except Aborted:

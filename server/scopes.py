@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from pathlib import Path
 
+from assist.analysis.document_facts import FactsSource
 from assist.analysis.scope import Scope
 from assist.cache.paths import cache_directory
 from assist.server.uris import innermost, path_of
@@ -14,32 +16,45 @@ SCOPES_MAX = 2
 
 
 class Scopes:
-    """Workers by folder. They start with the first question and end when others need the place."""
+    """Workers by folder. They start with the first question and end when others need the place.
+
+    Safe to use from several threads.
+    """
 
     def __init__(self) -> None:
         self._folders: tuple[str, ...] = ()
         self._environment = ""
         self._scopes: OrderedDict[str, Scope] = OrderedDict()
+        self._facts: dict[Scope, FactsSource] = {}
+        self._lock = threading.RLock()
 
     def configure(self, folders: tuple[str, ...], environment: str) -> None:
         """Take the workspace folders (URIs) and the setting that names the Python environment."""
-        if environment != self._environment:
-            self.close()
-        self._folders, self._environment = folders, environment
-        for folder in [folder for folder in self._scopes if folder and folder not in folders]:
-            self._scopes.pop(folder).close()
+        with self._lock:
+            if environment != self._environment:
+                self.close()
+            self._folders, self._environment = folders, environment
+            for folder in [folder for folder in self._scopes if folder and folder not in folders]:
+                self._end(self._scopes.pop(folder))
 
     def of(self, uri: str) -> Scope:
         """The worker of the innermost folder around ``uri``; "" stands for files outside of all."""
-        folder = innermost(uri, self._folders)
-        scope = self._scopes.get(folder)
-        if scope is None:
-            while len(self._scopes) >= SCOPES_MAX:
-                self._scopes.popitem(last=False)[1].close()
-            scope = Scope(path_of(folder), _jedi_cache(), self._environment)
-            self._scopes[folder] = scope
-        self._scopes.move_to_end(folder)
-        return scope
+        with self._lock:
+            folder = innermost(uri, self._folders)
+            scope = self._scopes.get(folder)
+            if scope is None:
+                while len(self._scopes) >= SCOPES_MAX:
+                    self._end(self._scopes.popitem(last=False)[1])
+                scope = Scope(path_of(folder), _jedi_cache(), self._environment)
+                self._scopes[folder] = scope
+            self._scopes.move_to_end(folder)
+            return scope
+
+    def facts_of(self, uri: str) -> FactsSource:
+        """What the monitors ask the worker of ``uri``."""
+        with self._lock:
+            scope = self.of(uri)
+            return self._facts.setdefault(scope, FactsSource(scope))
 
     @property
     def process_ids(self) -> list[int]:
@@ -52,8 +67,13 @@ class Scopes:
             scope.files_changed()
 
     def close(self) -> None:
-        while self._scopes:
-            self._scopes.popitem()[1].close()
+        with self._lock:
+            while self._scopes:
+                self._end(self._scopes.popitem()[1])
+
+    def _end(self, scope: Scope) -> None:
+        self._facts.pop(scope, None)
+        scope.close()
 
 
 def _jedi_cache() -> Path:

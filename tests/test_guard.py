@@ -66,7 +66,8 @@ def test_legal_tokens_lead_to_legal_texts(
 ) -> None:
     vocabulary = Vocabulary(tuple(piece.encode() for piece in pieces), frozenset(), frozenset())
     written = (start + min(legal))[:cut]
-    found = LegalSets(TokenTrie(vocabulary)).tokens(start.encode(), legal, written.encode())
+    sets = LegalSets(TokenTrie(vocabulary), lambda _: [])
+    found = sets.tokens(start.encode(), legal, written.encode())
 
     def leads(piece: str) -> bool:
         whole = written + piece
@@ -79,3 +80,11 @@ def test_legal_tokens_lead_to_legal_texts(
         return False
 
     assert set(found.tolist()) == {n for n, piece in enumerate(pieces) if leads(piece)}
+
+
+def test_legal_texts_begin_as_the_model_writes_them() -> None:
+    model = ScriptedModel({}, pieces=("a", "ap", "append", "ext"))
+    sets = LegalSets(TokenTrie(model.vocabulary), model.tokenize)
+    legal = frozenset({"append", "extend"})
+    found = {model.vocabulary.pieces[token] for token in sets.tokens(b"", legal, b"").tolist()}
+    assert found == {b"append", b"ext"}

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 import click
 
 from assist.cache.kv import ReusePolicy
+from assist.completion.decoder import choose
 from assist.completion.engine import EngineSession
 from assist.completion.prompt import FimPrompt, build_prompt
 from assist.models.kv_session import KvSession
@@ -189,9 +190,7 @@ def _decode(
     row = session.kv.prefill(prompt.tokens).logits[-1]
     data = b""
     for count in range(tokens_max):
-        forced = prompt.heal[len(data) :]
-        allowed = session.trie.compatible(forced) if forced else ()
-        token = int(allowed[row[allowed].argmax()] if len(allowed) else row.argmax())
+        token = choose(row, session.trie, prompt.heal_tokens, len(data))
         if token in session.ends:
             return data[healed:], "token", count
         data += pieces[token]
