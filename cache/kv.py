@@ -14,7 +14,7 @@ from assist.cache.tokens import RUN_TOKENS_MIN, Match, TokenBuffer, Tokens, alig
 Reuse = Literal["shift", "prefix", "off"]
 
 # A span with more changed tokens before it than this is evaluated again.
-CHANGED_TOKENS_MAX = 192
+CHANGED_TOKENS_MAX = 96
 # What feels a change most is what follows it at once (as many tokens as changed there, within
 # these bounds), the last tokens before the answer, and everything if little is left behind it.
 AFTER_TOKENS_MIN = 4
@@ -24,8 +24,11 @@ NEAR_TOKENS = 64
 # The first tokens of a prompt gather attention that no other token can take over (attention
 # sinks): a token that was computed elsewhere cannot become one of them.
 SINK_TOKENS = 4
-# A shift costs as much as evaluating about this many tokens.
-SHIFT_TOKENS_MIN = 12
+# Costs counted in evaluated tokens: of a batch of its own, of a shift, and what an exact answer
+# is worth.
+GAP_TOKENS = 3
+SHIFT_TOKENS = 12
+INEXACT_TOKENS = 16
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,9 @@ class ReusePolicy:
 
     reuse: Reuse = "shift"
     changed_tokens_max: int = CHANGED_TOKENS_MAX
-    shift_tokens_min: int = SHIFT_TOKENS_MIN
+    gap_tokens: int = GAP_TOKENS
+    shift_tokens: int = SHIFT_TOKENS
+    inexact_tokens: int = INEXACT_TOKENS
     run_tokens_min: int = RUN_TOKENS_MIN
     after_tokens_max: int = AFTER_TOKENS_MAX
     tail_tokens: int = TAIL_TOKENS
@@ -116,15 +121,38 @@ def plan_edit(
         return EditPlan(new, (), buffer.cut(0))
     if policy.reuse == "prefix":
         matches = align(buffer.tokens[: buffer.contiguous], new)[:1]
-        head = [span for span in _spans(buffer, matches, len(new) - 1) if span.old == span.new == 0]
-        return EditPlan(new, tuple(head), _placed(buffer, head))
+        return _plan(buffer, new, _head(_spans(buffer, matches, len(new) - 1)))
     matches = align(buffer.tokens, new, run_tokens_min=policy.run_tokens_min)
     found = _spans(buffer, matches, len(new) - 1)
-    spans = _trimmed(_bounded(buffer, found, policy), len(new), policy)
-    if sum(span.size for span in spans if span.delta) < policy.shift_tokens_min:
-        found = [span for span in found if not span.delta]
-        spans = _trimmed(_bounded(buffer, found, policy), len(new), policy)
-    return EditPlan(new, tuple(spans), _placed(buffer, spans))
+    in_place = [span for span in found if not span.delta]
+    choices = [
+        _head(found),
+        *(
+            _trimmed(_bounded(buffer, spans, policy), len(new), policy)
+            for spans in (in_place, found)
+        ),
+    ]
+    plans = [_plan(buffer, new, spans) for spans in choices]
+    return min(plans, key=lambda plan: _cost(plan, policy))
+
+
+def _plan(buffer: TokenBuffer, tokens: Tokens, spans: Sequence[Span]) -> EditPlan:
+    return EditPlan(tokens, tuple(spans), _placed(buffer, spans))
+
+
+def _head(spans: Sequence[Span]) -> list[Span]:
+    return [span for span in spans[:1] if span.old == span.new == 0 and not span.delta]
+
+
+def _cost(plan: EditPlan, policy: ReusePolicy) -> int:
+    """About how long a plan takes, counted in evaluated tokens; inexactness has a price too."""
+    gaps = plan.gaps
+    cost = plan.evaluated + len(gaps) * policy.gap_tokens
+    if plan.shifted:
+        cost += policy.shift_tokens
+    if any(span.changed for span in plan.spans):
+        cost += policy.inexact_tokens
+    return cost
 
 
 def _spans(buffer: TokenBuffer, matches: Sequence[Match], end: int) -> list[Span]:

@@ -14,7 +14,9 @@ from assist.models.scripted import ScriptedModel, digest_logits, origin_after
 
 ALL = ReusePolicy(
     changed_tokens_max=1000,
-    shift_tokens_min=1,
+    gap_tokens=0,
+    shift_tokens=0,
+    inexact_tokens=0,
     run_tokens_min=4,
     after_tokens_max=0,
     tail_tokens=1,

@@ -10,7 +10,13 @@ from assist.cache.kv import Reuse, ReusePolicy, plan_edit
 from assist.cache.tokens import EMPTY, Match, TokenBuffer, align
 
 BARE = ReusePolicy(
-    shift_tokens_min=1, run_tokens_min=2, after_tokens_max=0, tail_tokens=1, near_tokens=0
+    gap_tokens=0,
+    shift_tokens=0,
+    inexact_tokens=0,
+    run_tokens_min=2,
+    after_tokens_max=0,
+    tail_tokens=1,
+    near_tokens=0,
 )
 SHORT = st.lists(st.integers(0, 3), max_size=60)
 

@@ -1,0 +1,106 @@
+"""Long comparisons of the reused cache with a fresh computation, on the embedded model and real files."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assist.cache.kv import ReusePolicy
+from assist.models.kv_session import KvSession
+from assist.models.llama import LlamaModel, LlamaOptions, load_model
+from assist.server.bench.edit_cases import edit_cases, source_files
+from assist.server.bench.edit_summary import MARGIN_LOGITS
+from assist.server.bench.edits import compare
+from support.lsp import model_file
+
+pytestmark = [pytest.mark.model, pytest.mark.deep, pytest.mark.timeout(3000)]
+
+EDITS = 300
+PROMPT_TOKENS = 160
+GREEDY_TOKENS = 16
+FILES = 12
+# A favourite by less than MARGIN_LOGITS may change by rounding; so many of the answers may.
+CLOSE_SHARE_MAX = 0.1
+OFF = ReusePolicy("off")
+
+
+@pytest.fixture(scope="module")
+def models() -> Iterator[tuple[LlamaModel, LlamaModel]]:
+    """The model twice: one keeps its cache, the other computes afresh."""
+    options = LlamaOptions(context_tokens=512)
+    pair = (load_model(Path(model_file()), options), load_model(Path(model_file()), options))
+    yield pair
+    for model in pair:
+        model.close()
+
+
+def resident_bytes() -> int:
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        pytest.skip("no /proc on this system")
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) * 1024
+
+
+def test_random_edits_neither_drift_nor_leak(
+    models: tuple[LlamaModel, LlamaModel], record_property: Callable[[str, object], None]
+) -> None:
+    kv, fresh = KvSession(models[0]), KvSession(models[1])
+    divergences, evaluated, resident = [], 0, 0
+    random_ = random.Random(5)
+    for case in edit_cases(source_files(), seed=5, limit=EDITS):
+        text, offset = case.after.text, case.after.offset
+        tokens = kv.model.tokenize(text[max(0, offset - 6 * PROMPT_TOKENS) : offset] or "\n")
+        tokens = tokens[-PROMPT_TOKENS:]
+        prefill = kv.prefill(tokens, document=case.after.name)
+        evaluated += prefill.evaluated
+        divergences.append(compare(fresh.prefill(tokens, policy=OFF).logits, prefill.logits)[0])
+        if random_.random() < 0.2:
+            assert kv.refresh()
+        if case.number == EDITS // 3:
+            resident = resident_bytes()
+    third = EDITS // 3
+    first, last = statistics.mean(divergences[:third]), statistics.mean(divergences[-third:])
+    record_property("kl", f"first third {first:.5f}, last {last:.5f}; {evaluated} evaluated")
+    assert last < 0.02 and last < 3 * first + 0.005
+    assert evaluated < EDITS * PROMPT_TOKENS / 2
+    assert resident_bytes() < 1.02 * resident
+
+
+def test_after_a_refresh_the_greedy_answer_is_that_of_a_fresh_computation(
+    models: tuple[LlamaModel, LlamaModel],
+) -> None:
+    kv, fresh = KvSession(models[0]), KvSession(models[1])
+    close = 0
+    for name, text in source_files()[:: len(source_files()) // FILES][:FILES]:
+        tokens = kv.model.tokenize(text)[:300]
+        kv.prefill(tokens, document=name)
+        edited = [
+            *tokens[:100],
+            *tokens[130:200],
+            *kv.model.tokenize("\n    x = y\n"),
+            *tokens[200:],
+        ]
+        kv.prefill(edited)
+        assert kv.refresh() and kv.buffer.exact == len(edited)
+        close += greedy_differs_closely(fresh, kv, edited)
+    assert close <= CLOSE_SHARE_MAX * FILES
+
+
+def greedy_differs_closely(fresh: KvSession, kv: KvSession, tokens: list[int]) -> bool:
+    """Whether the greedy answers differ, at a token that led by next to nothing; any other difference fails."""
+    expected = fresh.prefill(tokens, policy=OFF).logits
+    found = kv.prefill(tokens).logits
+    for _ in range(GREEDY_TOKENS):
+        _, same, margin = compare(expected, found)
+        if not same:
+            assert margin < MARGIN_LOGITS
+            return True
+        token = int(np.argmax(expected[-1]))
+        expected, found = fresh.extend([token]), kv.extend([token])
+    return False
