@@ -7,10 +7,13 @@ from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
+from assist.analysis.errors import SandboxUnavailable
 from assist.completion.engine import EngineSession
 from assist.models.kv_session import KvSession
+from assist.server.demo.suggestion import demo_suggestion
 from assist.server.demo.tour import Visit, visit_all
 from assist.server.progress import console, show_progress
+from assist.server.reports.text import write_text
 
 LINES_BEFORE = 4
 LINES_AFTER = 1
@@ -28,6 +31,19 @@ def command(model: str) -> None:
         opened = open_model(model)
     session = EngineSession(KvSession(opened.model), opened.template)
     show(console(), session, opened.reason)
+    show_suggestion(console())
+
+
+def show_suggestion(output: Console) -> bool:
+    """Search a faster version of a bundled function and print what was verified."""
+    output.print()
+    output.print(Text("a faster version, run in the sandbox before it is shown", "bold"))
+    try:
+        with show_progress() as progress:
+            return demo_suggestion(lambda report: write_text(report, output), progress=progress)
+    except SandboxUnavailable as error:
+        output.print(Text(f"not shown here: {error}", "dim"))
+        return False
 
 
 def show(output: Console, session: EngineSession, reason: str) -> None:
