@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from assist.analysis.document import Document, Position
+from assist.analysis.document_facts import FactsSource
 from assist.analysis.languages import language_id
+from assist.analysis.monitors.view import Facts
+from assist.analysis.scope import Scope
+from assist.cache.paths import cache_directory
 from assist.completion.engine import CompletionOptions, EngineSession, complete
 from assist.models.kv_session import KvSession
 from assist.models.open import open_model
@@ -17,6 +23,9 @@ from assist.server.reports.completion import completion_report
 from assist.server.settings import Settings, environment_source, pyproject_source, resolve
 
 FILE_BYTES_MAX = 64 * 2**20
+# One completion starts the worker and waits for it; an editor asks again instead.
+QUESTION_SECONDS_MAX = 2.0
+COMPLETION_SECONDS_MAX = 6.0
 
 
 @click.command("complete")
@@ -55,13 +64,30 @@ def command(
         monitors=settings.monitors_enabled,
         candidates=count or settings.completion_candidates,
     )
-    completion = complete(session, document, position, options)
+    with _facts(document, position, path, settings) as facts:
+        completion = complete(session, document, position, options, facts=facts)
     if as_json:
         report = completion_report(document, opened.model, completion, completion.candidates)
         click.echo(json.dumps(report, indent=2, ensure_ascii=False))
         return
     for item in completion.candidates[: count or 1]:
         click.echo(item.text)
+
+
+@contextlib.contextmanager
+def _facts(
+    document: Document, position: Position, path: Path, settings: Settings
+) -> Iterator[Facts | None]:
+    """What the monitors know, from a worker of its own that is waited for."""
+    if document.language != "python" or not settings.monitors_enabled:
+        yield None
+        return
+    scope = Scope(
+        _project(path), cache_directory() / "jedi", environment=settings.names_environment
+    )
+    with contextlib.closing(scope):
+        source = FactsSource(scope, QUESTION_SECONDS_MAX, COMPLETION_SECONDS_MAX)
+        yield source.at(document, document.offset_at(position))
 
 
 def _parse_place(place: str) -> tuple[Path, Position]:
@@ -106,10 +132,15 @@ def _check_position(document: Document, path: Path, position: Position) -> None:
 
 def settings_for(path: Path) -> Settings:
     """Settings as the server resolves them for a file, from its project and the environment."""
-    parents = path.absolute().parents
-    project = next((folder for folder in parents if (folder / "pyproject.toml").is_file()), None)
-    source, problems = pyproject_source(project or parents[0])
+    source, problems = pyproject_source(_project(path))
     settings, more = resolve([source, environment_source()])
     for problem in (*problems, *more):
         click.echo(f"assist: {problem}", err=True)
     return settings
+
+
+def _project(path: Path) -> Path:
+    """The folder of the nearest pyproject.toml, else the file's own."""
+    parents = path.absolute().parents
+    project = next((folder for folder in parents if (folder / "pyproject.toml").is_file()), None)
+    return project or parents[0]
