@@ -237,5 +237,6 @@ export async function runCommand(page, title) {
 
 export async function screenshot(page, name) {
   fs.mkdirSync(ARTEFACTS, { recursive: true });
+  await page.waitForTimeout(500); // what opens is animated
   await page.screenshot({ path: path.join(ARTEFACTS, `${name}.png`) });
 }
