@@ -117,11 +117,12 @@ def symmetric_pairs(target: Target) -> Iterator[Rewrite]:
         )
         assert isinstance(loop, cst.For)
         adversarial = about(target, xs)
-        yield Rewrite(
+        combined = Rewrite(
             {loop: changed}, imports=target.needs("itertools.combinations"), adversarial=adversarial
         )
         close = _closeness(target, condition, a, b)
         if close is None:
+            yield combined
             continue
         operator, limit = close
         ordered, x = target.fresh("ordered", "in_order"), target.fresh("x", "value")
@@ -146,6 +147,7 @@ def symmetric_pairs(target: Target) -> Iterator[Rewrite]:
             else ()
         )
         yield Rewrite({loop: [opened, neighbours]}, adversarial=(*adversarial, *floats))
+        yield combined
 
 
 def _ordered_pairs(
