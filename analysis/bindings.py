@@ -39,6 +39,8 @@ BUILTINS = frozenset(dir(builtins)) | {
 _DYNAMIC = re.compile(r"\bglobals\(\)|\bexec\(|\blocals\(\)\.update|\bvars\(\)")
 _STAR = re.compile(r"from\s+([.\w]+)\s+import\s+\*")
 _HEADER = re.compile(r"(?:(async)[ \t]+)?([a-z]+)\b[ \t]*([^\W\d]\w*)?")
+# in a package, importing from a submodule makes the submodule a name
+_SUBMODULE = re.compile(r"^\s*from\s+\.(\w+)[.\w]*\s+import\b", re.MULTILINE)
 _GLOBAL = re.compile(r"(?:global|nonlocal)\b")
 # Statements of every day that need no closer look.
 _BINDS_NOTHING = re.compile(
@@ -122,6 +124,8 @@ def names_at(placed: Placed, index: StatementIndex, cache: BindingCache) -> Name
         if bound.opens:
             stack.append(_Scope(indent, bound.opens == "class", set(bound.inside)))
     visible = set(BUILTINS)
+    if placed.document.uri.endswith("__init__.py"):
+        visible.update(_SUBMODULE.findall(text))
     for scope in chain:
         if not scope.is_class or scope is chain[-1]:
             visible |= scope.names

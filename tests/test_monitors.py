@@ -215,6 +215,7 @@ def test_imports(marked: str, candidate: str, monitor: str) -> None:
         ("$0", "open_file(**path)", ""),
         ("$0", "open_file(path, **path)", ""),
         ("open_file(path, $0)", "newline=''", ""),
+        ("$0", "open_file(path, lambda a, b, c: 1)", ""),
         ("x = $0", "path(1)", "calls"),
         ("x = $0", "unknown(1)", ""),
         ("x = $0", "text.split(',', 1)", ""),

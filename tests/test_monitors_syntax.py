@@ -54,6 +54,8 @@ def accepted(marked: str, candidate: str) -> bool:
         ("x = f'{$0}'", "a[0]", True),
         ("x = f'{$0}'", "f(a", False),
         ("x = {$0\n    'b': 2,\n}", "'a': 1,", True),
+        ("x[$0\n    'b': 2,\n}", "'a'] = {", True),
+        ("f(f'{$0\ny = (\n    1\n)", "a}')", True),
     ],
 )
 def test_brackets(marked: str, candidate: str, expected: bool) -> None:

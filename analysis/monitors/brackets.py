@@ -19,9 +19,8 @@ def legal(slot: Slot, view: View) -> Legal:
     top = slot.frames[-1]
     if top.kind is not Bracket.FIELD and top.text != _OPENED_BY[slot.text]:
         return frozenset({_CLOSED_BY[top.text]})
-    owned = len(view.suffix.closers)
     before_cursor = sum(frame.start < view.head_length for frame in slot.frames)
-    if top.start < view.head_length and before_cursor <= owned:
+    if top.start < view.head_length and before_cursor <= view.suffix.closed:
         return NOTHING
     return FINE
 

@@ -373,6 +373,8 @@ def _close(place: Place, token: Token) -> None:
 
 def _comma(place: Place, token: Token) -> None:
     place.operand = place.dot = False
+    if place.lambdas and place.lambdas[-1] == len(place.frames):
+        return  # between parameters of a lambda
     if not place.frames:
         place.commas = place.commas or place.may_target
         if place.word == "import":

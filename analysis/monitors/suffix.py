@@ -21,10 +21,12 @@ def read_suffix(text: str, offset: int, place: Place) -> Suffix:
     window = text[offset : offset + WINDOW_CODE_POINTS]
     line, newline, rest = window.partition("\n")
     goes_on = _leaves_strings(place.lex, line)
+    closers, closed = _unmatched_closers(window, place) if goes_on else ("", 0)
     return Suffix(
         text=window,
         line=line.removesuffix("\r"),
-        closers=_unmatched_closers(window, place) if goes_on else "",
+        closers=closers,
+        closed=closed,
         indent=_next_indent(rest) if newline else -1,
         closes_string=_closes_string(place.lex, line),
         document=text,
@@ -54,9 +56,9 @@ def _closes_string(state: LexState, line: str) -> bool:
     return bool(ends) and ends[0].text == string.quote and len(after.modes) < depth
 
 
-def _unmatched_closers(window: str, place: Place) -> str:
-    """Brackets that the window closes without opening them: those of the prefix, and maybe more
-    that only a candidate can open."""
+def _unmatched_closers(window: str, place: Place) -> tuple[str, int]:
+    """Brackets that the window closes without opening them, and how many of them are of the prefix;
+    the others can only be opened by a candidate."""
     state = LexState(modes=place.lex.modes, line_start=False)
     depth = 0
     open_before = [frame.text for frame in place.frames]
@@ -74,7 +76,7 @@ def _unmatched_closers(window: str, place: Place) -> str:
                 if open_before and open_before[-1] == _OPENED_BY[token.text]:
                     open_before.pop()
                 found += token.text
-    return found
+    return found, len(place.frames) - len(open_before)
 
 
 def _bound(window: str) -> frozenset[str]:

@@ -60,7 +60,8 @@ class GivenFacts:
 class Suffix:
     """The text after the cursor as far as it binds the candidate.
 
-    ``closers`` are the brackets it closes without opening them, innermost first; ``indent`` the
+    ``closers`` are the brackets it closes without opening them, innermost first, and ``closed``
+    counts those of them that were open at the cursor; ``indent`` the
     column of its next line that is not blank (-1: none); ``line`` the rest of the cursor's line;
     ``closes_string`` tells that it ends the string that the cursor is in. ``document`` is the
     whole text without the candidate; ``bound`` are names that comprehensions in it bind, and
@@ -70,6 +71,7 @@ class Suffix:
     text: str = ""
     line: str = ""
     closers: str = ""
+    closed: int = 0
     indent: int = -1
     closes_string: bool = False
     document: str = ""
