@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from jedi import parser_utils
-from jedi.inference.base_value import ValueSet
+from jedi.inference.base_value import ContextualizedNode, ValueSet, iterate_values
 from jedi.inference.syntax_tree import infer_trailer
 from parso.parser import ParserSyntaxError
 
@@ -258,6 +258,9 @@ def _chain_values(context: Any, node: Any, depth: int) -> list[Any] | None:
     children = node.children
     if children[0].type == "keyword":  # await
         return None
+    iterable = _iterable_of_item(node)
+    if iterable is not None:
+        return _item_values(context, iterable, depth)
     values = certain_values(context, children[0], depth)
     receivers: list[Any] = []
     for trailer in children[1:]:
@@ -280,6 +283,24 @@ def _chain_values(context: Any, node: Any, depth: int) -> list[Any] | None:
         elif not all(_is_text(value) for value in values):
             return None
     return values
+
+
+def _iterable_of_item(node: Any) -> Any:
+    """``x`` of the expression ``[_ for _ in x][0]``, which stands for one item of ``x``."""
+    first = node.children[0]
+    if len(node.children) < 2 or first.type != "atom" or len(first.children) != 3:
+        return None
+    inner = first.children[1]
+    if inner.type != "testlist_comp" or inner.children[1].type != "sync_comp_for":
+        return None
+    return inner.children[1].children[3]
+
+
+def _item_values(context: Any, iterable: Any, depth: int) -> list[Any] | None:
+    values = certain_values(context, iterable, depth)
+    if not values:
+        return None
+    return list(iterate_values(ValueSet(values), ContextualizedNode(context, iterable))) or None
 
 
 def is_none(value: Any) -> bool:

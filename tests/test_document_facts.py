@@ -95,6 +95,7 @@ def members(source: FactsSource, before: str, expression: str) -> set[str] | Non
         ("c = shapes.Circle(1)", "c.moved(1)", {"x", "y", "moved", "radius", "center", "maybe",
                                                  "area", "both"}),
         ("c = shapes.make('round', {})", "c.center", {"x", "y", "moved"}),
+        ("c = [shapes.Point(1)]", "[_ for _ in c][0]", {"x", "y", "moved"}),
     ],
 )  # fmt: skip
 def test_members_of_what_is_certain(

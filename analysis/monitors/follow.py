@@ -6,17 +6,14 @@ import keyword
 
 from assist.analysis import lexer
 from assist.analysis.lexer import Token, TokenKind
-from assist.analysis.monitors.blocks import HEADER_WORDS, CodeBlock, width_of
-from assist.analysis.monitors.place import Place
-from assist.analysis.monitors.slot import Bracket, Frame, Role, Slot
+from assist.analysis.monitors.blocks import width_of
+from assist.analysis.monitors.operators import close_bracket, follow_operator, open_bracket
+from assist.analysis.monitors.place import SOFT_KEYWORDS, Place
+from assist.analysis.monitors.slot import Bracket, Role, Slot
 
 KEYWORDS = frozenset(keyword.kwlist)
 CONSTANTS = frozenset({"None", "True", "False"})
-SOFT_KEYWORDS = frozenset({"match", "case", "type"})
 STRING_PREFIXES = frozenset(["r", "b", "u", "f", "t", "rb", "br", "rf", "fr", "rt", "tr"])
-FRAMES_MAX = 200
-
-_CLOSERS = {")": "(", "]": "[", "}": "{"}
 _WORD_PAIRS = frozenset({("not", "in"), ("yield", "from"), ("async", "for"), ("is", "not")})
 
 
@@ -71,7 +68,7 @@ def _token(place: Place, token: Token) -> None:
     if kind is TokenKind.NAME:
         _name(place, token)
     elif kind is TokenKind.OPERATOR:
-        _operator(place, token)
+        follow_operator(place, token)
         if place.ended:
             return
     elif kind is TokenKind.NUMBER:
@@ -83,11 +80,11 @@ def _token(place: Place, token: Token) -> None:
         place.first = place.first or token.text
         return  # the token before the string says what it is for
     elif kind is TokenKind.FIELD_START:
-        _open(place, "{", Bracket.FIELD, token.start, "")
+        open_bracket(place, "{", Bracket.FIELD, token.start, "")
     elif kind is TokenKind.FIELD_END:
         while place.frames and place.frames[-1].kind is not Bracket.FIELD:
             place.frames = place.frames[:-1]
-        _close(place, token)
+        close_bracket(place, token)
     elif kind is TokenKind.STRING_END:
         _end_string(place, token)
         return
@@ -139,25 +136,8 @@ def _newline(place: Place, token: Token) -> None:
         return
     place.indent = ""
     _decide(place, "\n")
-    _end_statement(place, token.start)
+    place.end_statement(token.start)
     place.line_start = True
-
-
-def _end_statement(place: Place, at: int) -> None:
-    place.ended = True
-    place.read_targets()
-    if len(place.assigned) == 1 and not place.commas:
-        value = place.text[place.value_start : place.last_end]
-        place.bound = {**place.bound, place.assigned[0]: f"({value.strip()})"}
-    place.word = place.first = place.last = place.phase = place.module = ""
-    place.operand = place.dot = place.is_async = place.commas = False
-    place.may_target = True
-    place.assigned = place.targets = ()
-    place.waiting_for_in = place.lambdas = ()
-    place.undecided = None
-    place.primary = at
-    if not place.after_header:
-        place.closed = None
 
 
 def _name(place: Place, token: Token) -> None:
@@ -223,10 +203,13 @@ def _keyword(place: Place, token: Token, role: Role | None) -> None:
         place.take_operand(token.start)
         return
     place.operand = False
+    if text in ("if", "for", "async"):
+        place.end_iterable()
     if text == "async":
         place.is_async = True
     elif role is Role.STATEMENT:
         place.word, place.may_target = text, False
+        place.value_start = token.end
         if text in ("import", "from"):
             place.phase = "module"
         elif text in ("def", "class"):
@@ -236,6 +219,9 @@ def _keyword(place: Place, token: Token, role: Role | None) -> None:
     elif text == "import" and place.word == "from":
         place.phase = "imported"
     elif text == "as":
+        if place.word == "with" and not place.frames:
+            context = place.text[place.value_start : place.last_end].strip()
+            place.meaning = f"({context}).__enter__()"
         if place.phase in ("module", "imported") and place.bound_before is not None:
             place.bound = place.bound_before  # the alias is bound instead
         place.phase = "alias"
@@ -245,11 +231,14 @@ def _keyword(place: Place, token: Token, role: Role | None) -> None:
         place.lambdas = (*place.lambdas, len(place.frames))
     elif text == "in" and place.waiting_for_in:
         place.waiting_for_in = place.waiting_for_in[:-1]
-        place.value_start = token.end
+        place.loop = (token.end, len(place.frames))
     if text == "for":
         place.waiting_for_in = (*place.waiting_for_in, len(place.frames))
-        if place.frames:
+        place.looped = ()
+        depth = len(place.frames)
+        if depth and not place.frames[-1].comprehension:
             place.frames = (*place.frames[:-1], place.frames[-1]._replace(comprehension=True))
+            place.outside = (*place.outside, (depth, place.bound))
 
 
 def _decide(place: Place, following: str) -> bool:
@@ -283,168 +272,6 @@ def _decide(place: Place, following: str) -> bool:
         use = place.use_of_name(following)
         place.slots.append(place.slot(Role.NAME, name, token.start, True, use=use))
     return False
-
-
-def _operator(place: Place, token: Token) -> None:
-    text = token.text
-    if text in _CLOSERS:
-        _close(place, token)
-    elif text in ("(", "[", "{"):
-        _open_bracket(place, token)
-    elif text == ",":
-        _comma(place, token)
-    elif text in (".", "..."):
-        _dot(place, token)
-    elif text == ":":
-        _colon(place, token)
-    elif text == "=" and not place.frames and place.word not in ("def", "class"):
-        _assign(place, token)
-    elif text == ";" and not place.frames:
-        _end_statement(place, token.end)
-    elif text == "@" and not place.first:
-        place.word, place.may_target = "@", False
-    elif text == "!" and place.frames and place.frames[-1].kind is Bracket.FIELD:
-        place.phase = "conversion"
-    else:
-        _other_operator(place, text)
-
-
-def _other_operator(place: Place, text: str) -> None:
-    if text in ("==", "!=") and place.operand:
-        place.compared = place.text[place.primary : place.last_end]
-    if text == "+=" and place.last == "__all__" and not place.frames:
-        place.assigned = ("__all__",)
-    place.operand = False
-    if text in ("*", "**") and place.last in ("(", ",") and place.frames:
-        place.frames = (*place.frames[:-1], place.frames[-1]._replace(unpacked=True))
-    elif text == "*" and place.phase == "imported":
-        place.take_operand(place.last_end)
-    elif text not in ("*", "=") and not place.frames:
-        place.read_targets()
-        place.may_target = False
-
-
-def _open_bracket(place: Place, token: Token) -> None:
-    if token.text == "{":
-        _open(place, "{", Bracket.BRACES, token.start, "")
-    elif place.phase == "parameters" and not place.frames:
-        in_class = place.word == "class" and token.text == "("
-        kind = Bracket.CALL if in_class else Bracket.PARAMETERS
-        if token.text == "(":
-            place.phase = ""
-        _open(place, token.text, kind, token.start, "")
-    elif token.text == "(":
-        if place.phase == "imported" and not place.operand:
-            kind = Bracket.IMPORTS
-        else:
-            kind = Bracket.CALL if place.operand else Bracket.GROUP
-        _open(place, "(", kind, token.start, place.receiver(token.start))
-    else:
-        kind = Bracket.SUBSCRIPT if place.operand else Bracket.LIST
-        _open(place, "[", kind, token.start, place.receiver(token.start))
-
-
-def _open(place: Place, text: str, kind: Bracket, start: int, subject: str) -> None:
-    if kind is Bracket.CALL:
-        place.slots.append(place.slot(Role.CALL, text, start, True, subject))
-    primary = place.primary if kind in (Bracket.CALL, Bracket.SUBSCRIPT) else start
-    place.frames = (*place.frames[-FRAMES_MAX:], Frame(text, kind, start, subject, primary))
-    place.operand = place.dot = False
-    if place.phase == "conversion":
-        place.phase = ""
-
-
-def _close(place: Place, token: Token) -> None:
-    frame = place.frames[-1] if place.frames else None
-    if frame is not None and frame.kind is Bracket.CALL:
-        _argument_ends(place, frame, token)
-        place.slots.append(place.slot(Role.CALL_END, ")", token.start, True, frame.subject))
-    if frame is None or frame.kind is not Bracket.FIELD:
-        place.slots.append(place.slot(Role.CLOSER, token.text, token.start, True))
-    if frame is None or frame.text != _CLOSERS[token.text]:
-        return
-    place.frames = place.frames[:-1]
-    depth = len(place.frames)
-    place.waiting_for_in = tuple(at for at in place.waiting_for_in if at <= depth)
-    place.lambdas = tuple(at for at in place.lambdas if at <= depth)
-    place.phase = "" if frame.kind is Bracket.FIELD else place.phase
-    place.operand, place.primary, place.dot = True, frame.primary, False
-
-
-def _comma(place: Place, token: Token) -> None:
-    place.operand = place.dot = False
-    if place.lambdas and place.lambdas[-1] == len(place.frames):
-        return  # between parameters of a lambda
-    if not place.frames:
-        place.commas = place.commas or place.may_target
-        if place.word == "import":
-            place.module = ""
-    if place.frames:
-        frame = place.frames[-1]
-        if frame.kind is Bracket.CALL:
-            _argument_ends(place, frame, token)
-            frame = place.frames[-1]
-        place.frames = (
-            *place.frames[:-1],
-            frame._replace(arguments=frame.arguments + 1, keyword=""),
-        )
-
-
-def _argument_ends(place: Place, frame: Frame, token: Token) -> None:
-    """Note an argument that ends before ``token``; ``frame`` is the innermost one."""
-    if place.last not in ("(", ",") and not frame.keyword:
-        place.slots.append(
-            place.slot(Role.POSITIONAL, token.text, token.start, True, frame.subject)
-        )
-        counted = frame._replace(positional=frame.positional + 1)
-        place.frames = (*place.frames[:-1], counted)
-
-
-def _dot(place: Place, token: Token) -> None:
-    if place.phase == "module":
-        place.module += token.text
-        place.operand = False
-    elif token.text == "." and place.operand:
-        place.dot, place.operand = True, False
-    else:
-        place.take_operand(token.start)
-
-
-def _colon(place: Place, token: Token) -> None:
-    depth = len(place.frames)
-    place.operand = False
-    if place.lambdas and place.lambdas[-1] == depth:
-        place.lambdas = place.lambdas[:-1]
-    elif place.frames:
-        return
-    elif place.word in HEADER_WORDS or place.first in ("match", "case"):
-        _open_block(place, token)
-    else:
-        place.bind_targets()
-        place.assigned = ()
-        place.may_target = False
-
-
-def _open_block(place: Place, token: Token) -> None:
-    if place.word in ("for", "with") and place.assigned:
-        text = place.text[place.value_start : place.last_end].strip()
-        value = f"[_ for _ in {text}][0]" if place.word == "for" else ""
-        if len(place.assigned) == 1 and value:
-            place.bound = {**place.bound, place.assigned[0]: value}
-    word = place.first if place.first in SOFT_KEYWORDS else place.word
-    name = place.module if word in ("def", "class") else ""
-    block = CodeBlock(word, width_of(place.indent), -1, place.is_async, name)
-    place.blocks = (*place.blocks, block)
-    place.after_header = True
-    place.assigned = ()
-    _end_statement(place, token.end)
-    place.after_header = True
-
-
-def _assign(place: Place, token: Token) -> None:
-    place.bind_targets()
-    place.operand = place.may_target = False
-    place.value_start = token.end
 
 
 def _in_match(place: Place) -> bool:

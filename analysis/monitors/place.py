@@ -9,6 +9,8 @@ from assist.analysis.lexer import LexState, Token
 from assist.analysis.monitors.blocks import CodeBlock
 from assist.analysis.monitors.slot import Bracket, Frame, Role, Slot, Use
 
+SOFT_KEYWORDS = frozenset({"match", "case", "type"})
+
 _BINDING_STARTS = frozenset({"(", ",", "*", "**", "/", "[", "lambda"})
 _EXCEPTION_ENDS = frozenset({":", ",", ")", "as", "", "from"})
 
@@ -49,6 +51,11 @@ class Place:
     )  # attributes that were assigned: receiver, name
     value_start: int = 0
     waiting_for_in: tuple[int, ...] = ()  # depths of brackets of a "for" without its "in"
+    looped: tuple[str, ...] = ()  # names that the last "for" binds
+    loop: tuple[int, int] | None = None  # where its iterable starts, and the brackets around
+    comprehended: frozenset[str] = frozenset()  # names that comprehensions have bound
+    outside: tuple[tuple[int, dict[str, str]], ...] = ()  # what was bound before them, by bracket
+    meaning: str = ""  # of the name that follows "as"
     lambdas: tuple[int, ...] = ()
     strings: tuple[tuple[int, int, int], ...] = ()  # start of expression, brackets around, text
     indent: str = ""
@@ -118,9 +125,21 @@ class Place:
         self.operand, self.primary, self.dot = True, start, False
 
     def bind(self, name: str) -> None:
-        self.bound = {**self.bound, name: ""}
-        if self.waiting_for_in and not self.frames:
-            self.assigned = (*self.assigned, name)
+        self.bound = {**self.bound, name: self.meaning}
+        self.meaning = ""
+        if self.waiting_for_in:
+            self.looped = (*self.looped, name)
+            if self.frames:
+                self.comprehended |= {name}
+
+    def end_iterable(self) -> None:
+        """The iterable of the last ``for`` ends here: one item of it is what its name means."""
+        if self.loop is None or self.loop[1] != len(self.frames):
+            return
+        text = self.text[self.loop[0] : self.last_end].strip()
+        if len(self.looped) == 1 and text:
+            self.bound = {**self.bound, self.looped[0]: f"[_ for _ in {text}][0]"}
+        self.loop = None
 
     def bind_targets(self) -> None:
         self.assigned = (*self.assigned, *(name for name, _ in self.targets))
@@ -131,6 +150,24 @@ class Place:
         for name, start in self.targets:
             self.slots.append(self.slot(Role.NAME, name, start, True))
         self.targets = ()
+
+    def end_statement(self, at: int) -> None:
+        self.ended = True
+        self.read_targets()
+        if len(self.assigned) == 1 and not self.commas:
+            value = self.text[self.value_start : self.last_end]
+            self.bound = {**self.bound, self.assigned[0]: f"({value.strip()})"}
+        self.word = self.first = self.last = self.phase = self.module = ""
+        self.operand = self.dot = self.is_async = self.commas = False
+        self.may_target = True
+        self.assigned = self.targets = ()
+        self.waiting_for_in = self.lambdas = ()
+        self.loop, self.meaning = None, ""
+        self.outside = ()
+        self.undecided = None
+        self.primary = at
+        if not self.after_header:
+            self.closed = None
 
     def receiver(self, end: int) -> str:
         """Text of the expression that ends before the dot or bracket at ``end``."""
@@ -158,6 +195,8 @@ class Place:
             self.blocks,
             self.word,
             self.last,
+            self.bound,
+            self.stored,
         )
 
     def subject(self, role: Role, start: int) -> str:

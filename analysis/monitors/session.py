@@ -100,7 +100,7 @@ class MonitorState:
                     return state, state._forbid(slot, "names", None)
                 state = replace(state, waiting=(*state.waiting, slot))
         if state.waiting:
-            bound = state.place.bound
+            bound = state.place.comprehended.union(state.place.bound)
             for slot in state.waiting:
                 if slot.text in bound:
                     self.tally.note("names", slot, True)
@@ -111,24 +111,24 @@ class MonitorState:
         return state, ACCEPTED
 
     def _forbid_all(self, slots: tuple[Slot, ...]) -> Verdict:
-        verdicts = [self._forbid(slot, "names", names.legal(slot, self._view)) for slot in slots]
+        verdicts = [
+            self._forbid(slot, "names", names.legal(slot, self._view(slot))) for slot in slots
+        ]
         return next((verdict for verdict in verdicts if not verdict.accepted), ACCEPTED)
 
-    @property
-    def _view(self) -> View:
-        place = self.place
-        return View(self.facts, place.bound, self.suffix, self.head_length, place.stored)
+    def _view(self, slot: Slot) -> View:
+        return View(self.facts, slot.bound, self.suffix, self.head_length, slot.stored)
 
     def _is_known(self, slot: Slot) -> bool:
         """Whether a name that a comprehension could still bind is fine as it is."""
-        legal = names.legal(slot, self._view)
+        legal = names.legal(slot, self._view(slot))
         return legal is None or slot.text in legal
 
     def _check(self, slot: Slot) -> Verdict:
         monitors = registry.watching(slot.role)
         if not monitors:
             return ACCEPTED
-        view = self._view
+        view = self._view(slot)
         legal: frozenset[str] | None = None
         culprit = ""
         is_open = True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
 
@@ -87,7 +88,8 @@ class Slot:
     written of it, ``complete`` whether it ends here. ``subject`` is the text of the expression
     that the slot depends on: the receiver before a dot, what is called, what is subscripted, the
     module, what a string is compared with. ``frames`` are the brackets around it, ``before`` the
-    token before it, ``keyword`` the word that opened its statement.
+    token before it, ``keyword`` the word that opened its statement. ``bound`` and ``stored`` are
+    the names (with what they mean) and attributes that the text has bound until here.
     """
 
     role: Role
@@ -100,3 +102,5 @@ class Slot:
     blocks: tuple[CodeBlock, ...] = ()
     keyword: str = ""
     before: str = ""
+    bound: Mapping[str, str] = field(default_factory=dict)
+    stored: frozenset[tuple[str, str]] = frozenset()
