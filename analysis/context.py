@@ -69,6 +69,33 @@ def related_snippets(
     return tuple(sorted(kept, key=lambda snippet: snippet.span))
 
 
+def named_definitions(
+    syntax: Syntax, names: frozenset[str], *, code_points_max: int = CODE_POINTS_MAX
+) -> tuple[Snippet, ...]:
+    """Signatures of the functions and classes of a file that are called one of ``names``.
+
+    Methods only where their class is named too, so that a common word brings nothing.
+    """
+    if syntax.tree is None:
+        return ()
+    text = syntax.document.text
+    kept: list[Snippet] = []
+    left = code_points_max
+
+    def is_named(node: tree_sitter.Node | None) -> bool:
+        name = node.child_by_field_name("name") if node is not None else None
+        return name is not None and text[name.start_byte : name.end_byte] in names
+
+    for node, owner in _definitions(syntax.tree.root_node):
+        if not is_named(node) or (owner is not None and not is_named(owner)):
+            continue
+        line = _signature(text, node)
+        if line and len(line) < left:
+            kept.append(Snippet(line, Span(node.start_byte, node.end_byte)))
+            left -= len(line) + 1
+    return tuple(kept)
+
+
 def comment_lines(snippets: tuple[Snippet, ...], language: str) -> str:
     """The snippets as comments of ``language``, one line each; empty without snippets."""
     entry = LANGUAGES.get(language)

@@ -39,7 +39,8 @@ class FimPrompt:
 
     ``prefix_tokens`` and ``suffix_tokens`` are the parts of it that stand for the document.
     ``heal`` are the bytes before the cursor that were left out of the tokens: the answer must
-    begin with them; ``heal_tokens`` are those tokens. ``window`` is handed to the next prompt of the same document.
+    begin with them; ``heal_tokens`` are those tokens. ``is_recut`` tells
+    that the window starts elsewhere than before. ``window`` is handed to the next prompt of the same document.
     """
 
     tokens: tuple[int, ...]
@@ -50,6 +51,7 @@ class FimPrompt:
     prefix_tokens: tuple[int, ...] = ()
     suffix_tokens: tuple[int, ...] = ()
     heal_tokens: tuple[int, ...] = ()
+    is_recut: bool = False
 
 
 def build_prompt(
@@ -65,13 +67,16 @@ def build_prompt(
 ) -> FimPrompt:
     """Prompt for the cursor at ``offset`` of ``text``, at most ``tokens_max`` tokens.
 
-    ``context`` is put before the prefix and counts within the budget. The edges of ``window``
+    ``context`` is put before the prefix, as whole lines, and counts within the budget. The edges of ``window``
     (of the document's previous prompt) are kept while they fit. Lone surrogates become U+FFFD.
     """
     text = _without_surrogates(text)
-    room = max(tokens_max - len(template.markers), 8)
-    context_tokens = _plain_tokens(model, template, context)[: room // 2]
-    room -= len(context_tokens)
+    room = room_without_context = max(tokens_max - len(template.markers), 8)
+    if context:
+        # A token more: the last line end may be read together with the line that follows.
+        room -= len(_plain_tokens(model, template, context)) + 1
+        if room < tokens_max // 2:
+            room, context = room_without_context, ""
     moved = _moved(window, text, offset) if window else Window(text, -1, -1)
     end, suffix_tokens = offset, list[int]()
     if template.uses_suffix:
@@ -79,13 +84,15 @@ def build_prompt(
         end, suffix_tokens = _cut_end(model, template, moved, offset, suffix_max)
     prefix_max = room - len(suffix_tokens)
     start, prefix_tokens = _cut_start(model, template, moved, offset, prefix_max)
+    if context:
+        prefix_tokens = _plain_tokens(model, template, context + text[start:offset])
     healed: list[int] = []
     if heal and template.heal:
         healed = _heal(model, text[start:offset], prefix_tokens)
     tokens: list[int] = []
     for part in template.parts:
         if part == PREFIX:
-            tokens += context_tokens + prefix_tokens
+            tokens += prefix_tokens
         elif part == SUFFIX:
             tokens += suffix_tokens
         else:
@@ -101,6 +108,7 @@ def build_prompt(
         tuple(prefix_tokens),
         tuple(suffix_tokens),
         tuple(healed),
+        start != moved.start,
     )
 
 

@@ -26,6 +26,7 @@ class OpenDocument:
     syntax: Syntax
     statements: StatementIndex = field(default_factory=StatementIndex)
     window: Window | None = None
+    context: str = ""
 
     def update(self, document: Document) -> None:
         """Follow the document to its new text at the cost of the difference."""

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assist.cache.completions import CompletionCache
@@ -61,6 +61,7 @@ def test_huge_lines_are_not_kept() -> None:
 TEXTS = st.text(alphabet="ab\n", max_size=6)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(TEXTS, TEXTS), max_size=20), TEXTS, st.integers(1, 6))
 def test_the_trie_finds_what_a_list_would(
     puts: list[tuple[str, str]], asked: str, entries_max: int

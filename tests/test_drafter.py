@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assist.completion.drafter import (
@@ -67,6 +67,7 @@ def test_drafting_ends_where_batches_are_dear() -> None:
     assert Drafter([("document", index)], statistics, range(12)).propose([], 100) is None
 
 
+@settings(deadline=None)
 @given(TOKENS, TOKENS)
 def test_matches_are_real_and_longest(source: list[int], context: list[int]) -> None:
     size, end = TokenIndex(source).longest_match(context)

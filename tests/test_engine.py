@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assist.analysis.document import Document, Position
@@ -95,6 +95,7 @@ def test_an_aborted_request_leaves_a_valid_session(calls: int) -> None:
     assert run(session, "x = $0\n").candidates[0].text == "one + two"
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab(=\n", max_size=60), st.text(alphabet="ab(= \n", max_size=40))
 def test_drafts_never_change_a_text(repeated: str, answer: str) -> None:
     """Whatever stands in the document, also where it misleads."""
@@ -130,6 +131,19 @@ def test_the_suffix_judges_candidates_it_was_not_shown() -> None:
     }
     assert texts(script, "x = $0\nz = 3\n", 2) == ["one", "two"]
     assert texts(script, "x = $0\ny = 2\n", 2) == ["two", "one"]
+
+
+def test_what_is_out_of_sight_is_told_and_stays_told() -> None:
+    helper = Document("file:///helper.py", "def scale(value, by):\n    return value * by\n")
+    session = session_of({"scale(": "1, 2)\n"})
+    complete(session, helper, Position(1, 11))
+    prompts = []
+    for typed in ("scale(", "scale(1", "scale(1, 2)\ny = "):
+        document = Document("file:///a.py", f"from helper import scale\nx = {typed}")
+        complete(session, document, document.position_at(len(document.text)))
+        prompts.append(bytes(session.kv.model.vocabulary.detokenize(session.kv.tokens.tolist())))
+    head = b"# def scale(value, by)\nfrom helper import scale\nx = "
+    assert all(prompt.startswith(head) for prompt in prompts)
 
 
 def test_documents_are_forgotten_when_closed() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assist.analysis.document import Document
@@ -55,6 +55,7 @@ def test_an_answer_without_a_legal_way_on_is_dropped() -> None:
 TEXTS = st.text(alphabet="ab.(", min_size=1, max_size=4)
 
 
+@settings(deadline=None)
 @given(
     st.lists(TEXTS, min_size=1, max_size=12, unique=True),
     st.frozensets(st.text(alphabet="ab", min_size=1, max_size=3), min_size=1, max_size=4),

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assist.completion.lexical import lex
@@ -46,6 +46,7 @@ def test_the_end_of_the_text() -> None:
     check_end("/* a ", "comment", "c")
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="()[]{}\"'#\\\n a`/*", max_size=60), st.sampled_from(["python", "rust"]))
 def test_any_text_is_read(text: str, language: str) -> None:
     lexed = lex(text, language)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assist.completion.prompt import FimPrompt, Window, build_prompt, changed_span
@@ -104,6 +104,7 @@ def test_one_huge_line_is_cut() -> None:
     assert 40 < len(prompt.tokens) <= 100
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="aé😀\n <mid>", max_size=80), st.data())
 def test_prompts_are_whole_characters(text: str, data: st.DataObject) -> None:
     offset = data.draw(st.integers(0, len(text)))
@@ -121,6 +122,7 @@ def test_lone_surrogates_are_replaced() -> None:
     assert build("a\ud800b\n$0c").prefix == "a�b\n"
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="ab", max_size=12), st.text(alphabet="ab", max_size=12))
 def test_changed_span_turns_old_into_new(old: str, new: str) -> None:
     span, text = changed_span(old, new)

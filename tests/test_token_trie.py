@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assist.completion.token_trie import TokenTrie, choose_forced
@@ -10,6 +10,7 @@ from assist.models.vocabulary import Vocabulary
 BYTES = st.binary(max_size=4).map(lambda data: bytes(b"ab\xff\x00"[byte % 4] for byte in data))
 
 
+@settings(deadline=None)
 @given(st.lists(BYTES, max_size=12), BYTES)
 def test_tokens_that_fit_given_bytes(pieces: list[bytes], data: bytes) -> None:
     pieces = list(dict.fromkeys(pieces))
