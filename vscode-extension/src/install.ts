@@ -25,11 +25,7 @@ export async function installPrivately(
   const steps: [string, string, string[]][] = [
     ["creating an environment", python, ["-m", "venv", folder]],
     ["installing the server (compiles llama.cpp)", pip, ["install", "--upgrade", DISTRIBUTION]],
-    [
-      "fetching the embedded model",
-      privateServer(context),
-      ["models", "fetch", "smollm2-135m-fim"],
-    ],
+    ["fetching the embedded model", privateServer(context), ["models", "fetch"]],
   ];
   return vscode.window.withProgress(
     { location: vscode.ProgressLocation.Notification, title: "assist", cancellable: true },
