@@ -81,6 +81,7 @@ def check(tmp_path: Path, source: str) -> dict[str, Any]:
     environment = {
         **os.environ,
         "PATH": f"{program_folder}{os.pathsep}{os.environ['PATH']}",
+        "ASSIST_WORKSPACE_TRUSTED": "true",
         "ASSIST_TEST_FILE": str(file),
         "ASSIST_TEST_OUTPUT": str(output),
         "XDG_STATE_HOME": str(tmp_path / "state"),
