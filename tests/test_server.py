@@ -116,8 +116,9 @@ async def test_a_language_that_is_off_gets_nothing_and_says_so() -> None:
         assert await session.ghost_texts(5, 12)
 
 
-async def test_another_model_is_loaded_without_a_restart_of_the_server() -> None:
-    async with editor(environment={"ASSIST_MODEL_NAME": ""}) as session:
+async def test_another_model_is_loaded_without_a_restart_of_the_server(tmp_path: Path) -> None:
+    environment = {"ASSIST_MODEL_NAME": "", "ASSIST_HOME": str(tmp_path)}
+    async with editor(environment=environment) as session:
         await session.wait_for("problem")
         session.client.set_configuration({"assist": {"model": {"name": model_file()}}})
         session.client.workspace_did_change_configuration(lsp.DidChangeConfigurationParams({}))
