@@ -124,8 +124,10 @@ def _is_open(value: Any) -> bool:
         if base.is_compiled() or base.tree_node is None:
             continue
         if base.is_stub():
-            # a stub names every base that matters; its generic bases are no plain classes
+            # bases of a stub are often generic, which are no plain classes, but they are known
             if base.py__name__() != "object" and defines(base, "__getattr__"):
+                return True
+            if any(not found.infer() for found in base.py__bases__()):
                 return True
         elif _DYNAMIC.search(_code(base)) or _has_unknown_base(base):
             return True

@@ -29,7 +29,10 @@ def check(marked: str, candidate: str, piece: int = 3) -> Verdict:
         state, verdict = state.advance(candidate[at : at + piece])
         if not verdict.accepted:
             return verdict
-    return state.finish()
+    verdict = state.finish()
+    # monitors that may not forbid yet only count
+    faults = [name for (name, _, _), fits in state.tally.cases.items() if not fits]
+    return Verdict(False, monitor=faults[0]) if verdict.accepted and faults else verdict
 
 
 def accepted(marked: str, candidate: str) -> bool:

@@ -15,4 +15,4 @@ def legal(slot: Slot, view: View) -> Legal:
     return None if signatures is None else FINE if signatures else NOTHING
 
 
-MONITOR = Monitor("decorators", frozenset({Role.NAME}), legal, early=False)
+MONITOR = Monitor("decorators", frozenset({Role.NAME}), legal, early=False, hard=False)

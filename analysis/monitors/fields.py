@@ -14,4 +14,4 @@ def legal(_: Slot, __: View) -> Legal:
     return CONVERSIONS
 
 
-MONITOR = Monitor("fields", frozenset({Role.CONVERSION}), legal)
+MONITOR = Monitor("fields", frozenset({Role.CONVERSION}), legal, hard=False)

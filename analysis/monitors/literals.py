@@ -33,4 +33,4 @@ def _parameter(signature: Signature, frame: Frame) -> Parameter | None:
     return places[frame.positional] if frame.positional < len(places) else None
 
 
-MONITOR = Monitor("literals", frozenset({Role.STRING}), legal)
+MONITOR = Monitor("literals", frozenset({Role.STRING}), legal, hard=False)

@@ -21,4 +21,4 @@ def legal(slot: Slot, view: View) -> Legal:
     return submodules if parent.strip(".") else submodules | {"import"}
 
 
-MONITOR = Monitor("modules", frozenset({Role.MODULE}), legal)
+MONITOR = Monitor("modules", frozenset({Role.MODULE}), legal, hard=False)

@@ -84,4 +84,4 @@ def legal(slot: Slot, _: View) -> Legal:
     return FINE if text in SPECIAL else NOTHING
 
 
-MONITOR = Monitor("overrides", frozenset({Role.DEFINITION}), legal, early=False)
+MONITOR = Monitor("overrides", frozenset({Role.DEFINITION}), legal, early=False, hard=False)

@@ -12,4 +12,4 @@ def legal(slot: Slot, view: View) -> Legal:
     return view.value(slot.subject).members
 
 
-MONITOR = Monitor("patterns", frozenset({Role.PATTERN_KEYWORD}), legal)
+MONITOR = Monitor("patterns", frozenset({Role.PATTERN_KEYWORD}), legal, hard=False)

@@ -14,4 +14,4 @@ def legal(slot: Slot, view: View) -> Legal:
     return NOTHING if view.suffix.closes_string else FINE
 
 
-MONITOR = Monitor("quotes", frozenset({Role.QUOTE}), legal, early=False)
+MONITOR = Monitor("quotes", frozenset({Role.QUOTE}), legal, early=False, hard=False)

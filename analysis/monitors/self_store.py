@@ -20,4 +20,4 @@ def legal(slot: Slot, view: View) -> Legal:
     return NOTHING if value.kind == "function" else FINE
 
 
-MONITOR = Monitor("self store", frozenset({Role.ATTRIBUTE_STORE}), legal, early=False)
+MONITOR = Monitor("self store", frozenset({Role.ATTRIBUTE_STORE}), legal, early=False, hard=False)
