@@ -118,7 +118,7 @@ class LspEditor:
             return Ghost("")
         command = lsp.ExecuteCommandParams("assist.lastCompletion")
         last = await self._client.workspace_execute_command_async(command)
-        report = _plain(last)
+        report = plain(last)
         tokens = report["tokens"]
         origin = report["items"][0]["origin"] if report["items"] else ""
         return Ghost(
@@ -149,12 +149,12 @@ def _position(text: str, offset: int) -> lsp.Position:
     return lsp.Position(line, offset - (text.rfind("\n", 0, offset) + 1))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Objects that pygls makes of unknown JSON, as dictionaries."""
     if hasattr(value, "_asdict"):
-        return {key: _plain(item) for key, item in value._asdict().items()}
+        return {key: plain(item) for key, item in value._asdict().items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     return value
 
 

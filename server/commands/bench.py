@@ -11,6 +11,7 @@ BENCHES: dict[str, str] = {
     "edits": "edits",
     "infilling": "infilling",
     "monitors": "monitors",
+    "server": "serving",
     "suggest": "suggest",
     "typing": "typing",
 }
