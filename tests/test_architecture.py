@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -120,3 +122,10 @@ def test_modules_open_with_a_sentence_and_stay_small() -> None:
 def test_no_folder_shadows_the_namespace() -> None:
     assert not (ROOT / "assist").exists()
     assert not (ROOT / "tests" / "__init__.py").exists()
+
+
+def test_the_language_server_starts_without_what_others_need() -> None:
+    heavy = ("jedi", "libcst", "llama_cpp", "numpy", "onnxruntime", "sqlite_utils", "tree_sitter")
+    code = f"import sys, assist.server.app; print([m for m in {heavy!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr

@@ -8,13 +8,12 @@ import threading
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types as lsp
 
 from assist.analysis.document import Document, Position, Span
 from assist.analysis.errors import AnalysisError, Cancelled
-from assist.analysis.execution.targets import Request
 from assist.analysis.rules.splice import (
     change_between,
     find,
@@ -23,17 +22,18 @@ from assist.analysis.rules.splice import (
     parse_module,
     with_change,
 )
-from assist.cache.verdicts import open_verdicts
-from assist.completion.edits import Suggestion
 from assist.server.convert import Encoding, offset_from, range_to
 from assist.server.language_server import AssistServer
-from assist.server.reports.json import suggest_report
-from assist.server.reports.suggestions import SuggestReport, evidence_sentence, headline
 from assist.server.settings import Settings
 from assist.server.source_text import plain
-from assist.server.suggesting import RunOptions, run_suggest
 from assist.server.uris import path_of
 from assist.server.workspace import find_interpreter, find_tests, find_workspace
+
+if TYPE_CHECKING:
+    # What searches is imported when a search is asked for: it would double the server's start.
+    from assist.completion.edits import Suggestion
+    from assist.server.reports.suggestions import SuggestReport
+    from assist.server.suggesting import RunOptions
 
 COMMAND = "assist.findFaster"
 KIND = lsp.CodeActionKind.RefactorRewrite
@@ -92,6 +92,9 @@ def register(server: AssistServer) -> None:
         if not settings.workspace_trusted:
             _say(lsp.MessageType.Warning, NOT_TRUSTED)
             return None
+        await asyncio.to_thread(_import_search)
+        from assist.server.reports.json import suggest_report
+
         stop = threading.Event()
         async with running, _progress("Finding a faster version", stop) as report_step:
             try:
@@ -136,6 +139,8 @@ def register(server: AssistServer) -> None:
         if document is None or text is None:
             _say(lsp.MessageType.Warning, CHANGED)
             return False
+        from assist.server.reports.suggestions import evidence_sentence, headline
+
         edit = workspace_edit(document, text, suggestion, session.encoding, _reviews())
         name = suggestion.subject.qualname
         result = await server.workspace_apply_edit_async(
@@ -205,6 +210,9 @@ def _is_wanted(context: lsp.CodeActionContext) -> bool:
 
 
 def _options(document: Document, line: int, scope: str, settings: Settings) -> RunOptions:
+    from assist.analysis.execution.targets import Request
+    from assist.server.suggesting import RunOptions
+
     path = path_of(document.uri)
     assert path is not None
     workspace = find_workspace([path])
@@ -222,7 +230,17 @@ def _options(document: Document, line: int, scope: str, settings: Settings) -> R
     )
 
 
+def _import_search() -> None:
+    """Import what a search needs, which takes a while, outside of the event loop."""
+    import assist.cache.verdicts
+    import assist.server.reports.json
+    import assist.server.suggesting  # noqa: F401
+
+
 def _run(options: RunOptions, report_step: Any, stop: threading.Event) -> SuggestReport:
+    from assist.cache.verdicts import open_verdicts
+    from assist.server.suggesting import run_suggest
+
     return run_suggest(options, store=open_verdicts(), progress=report_step, cancelled=stop)
 
 
@@ -267,6 +285,8 @@ def workspace_edit(
     document: Document, text: str, suggestion: Suggestion, encoding: Encoding, reviews: bool
 ) -> lsp.WorkspaceEdit:
     """The change as edits of one version of the document, annotated for review where that is known."""
+    from assist.server.reports.suggestions import evidence_sentence, headline
+
     label = f"{suggestion.title} ({headline(suggestion)})"
     annotation = "assist.faster"
     edits: list[lsp.TextEdit | lsp.AnnotatedTextEdit | lsp.SnippetTextEdit] = []
@@ -295,6 +315,8 @@ def _span(document: Document, start: Position, end: Position) -> Span:
 
 def markdown(report: SuggestReport) -> str:
     """What was found and what it rests on, for a reader in the editor."""
+    from assist.server.reports.suggestions import evidence_sentence, headline
+
     parts = []
     for suggestion in report.suggestions:
         parts.append(f"### `{suggestion.subject.qualname}`: {headline(suggestion)}\n")
