@@ -17,7 +17,7 @@ from assist.server.bench.edit_cases import KINDS, EditCase, edit_cases, source_f
 from assist.server.bench.edit_figures import draw_figures
 from assist.server.bench.edit_lanes import CacheLane
 from assist.server.bench.edit_summary import EditRow, summarise, table
-from assist.server.bench.edits import command, compare, run_cases
+from assist.server.bench.edits import _complete, command, compare, run_cases
 
 SOURCES = [
     (name, "".join(f"def {name}_{n}(value, other):\n    return value + {n}\n\n" for n in range(30)))
@@ -105,6 +105,15 @@ def test_divergence_is_zero_for_equal_rows_only() -> None:
 def test_figures_are_drawn() -> None:
     pytest.importorskip("matplotlib")
     assert all(text.startswith("<svg") for text in draw_figures(check(16)))
+
+
+def test_an_edit_that_was_not_finished_is_run_again() -> None:
+    rows = [
+        EditRow(n, "paste", "a", policy, 9, 1, 0, 0, 9, 1.0, 0.0, True, 1.0, True)
+        for n, policy in ((0, "off"), (0, "shift"), (1, "off"))
+    ]
+    assert [row.number for row in _complete(rows)] == [0, 0]
+    assert _complete([]) == []
 
 
 def test_wrong_options_are_refused() -> None:

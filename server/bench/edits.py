@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from assist.server.bench.edit_cases import EditCase, View, edit_cases, source_fi
 from assist.server.bench.edit_figures import draw_figures
 from assist.server.bench.edit_lanes import Answer, CacheLane, Lane, PeerLane
 from assist.server.bench.edit_summary import EditRow, summarise, table
-from assist.server.bench.report import append_case, read_cases
+from assist.server.bench.report import append_case, read_cases, write_cases
 from assist.server.page import write_page
 from assist.server.progress import show_progress
 
@@ -64,9 +65,10 @@ def command(
     chosen = _policies(policies)
     if resume and csv_path is None:
         raise click.UsageError("--resume needs --csv FILE.")
-    rows = _earlier(csv_path) if resume and csv_path else []
-    if csv_path and not resume:
+    rows = _complete(_earlier(csv_path)) if resume and csv_path else []
+    if csv_path:
         csv_path.unlink(missing_ok=True)
+        write_cases(csv_path, rows)
     started = time.perf_counter()
     options = LlamaOptions(context_tokens + SPARE_TOKENS, threads_decode=0, threads_prefill=0)
     opened = _ordered(open_model(model, options=options), order)
@@ -252,6 +254,13 @@ def _earlier(path: Path) -> list[EditRow]:
         return read_cases(path, EditRow)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
+
+
+def _complete(rows: Sequence[EditRow]) -> list[EditRow]:
+    """Rows without those of an edit that a broken-off run did not finish."""
+    counts = Counter(row.number for row in rows)
+    most = max(counts.values(), default=0)
+    return [row for row in rows if counts[row.number] == most]
 
 
 def _text(rows: Sequence[dict[str, str]]) -> str:
