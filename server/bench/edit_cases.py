@@ -31,6 +31,9 @@ LINES_MIN = 40
 RENAMES_MIN = 2
 RENAMES_MAX = 8
 OTHER_FILE_SHARE = 0.5
+# Edits above the cursor are at most this far away; further ones are mostly outside the prompt,
+# where they cost nothing.
+ABOVE_LINES_MAX = 60
 # Files that were seen before and are jumped back to.
 VISITED_MAX = 4
 # Edits in one file before the session goes on in another one.
@@ -141,9 +144,10 @@ def _inserted(view: View, offset: int, new: str) -> View:
 
 
 def _renamed(view: View, random_: random.Random) -> View:
-    """Rename a name that occurs a few times before the cursor, wherever it occurs."""
+    """Rename a name that occurs a few times above the cursor, wherever it occurs."""
     counts: dict[str, int] = {}
-    for match in _NAME.finditer(view.text, 0, view.offset):
+    start = _starts_above(view.text, view.offset)[0]
+    for match in _NAME.finditer(view.text, start, view.offset):
         counts[match.group()] = counts.get(match.group(), 0) + 1
     names = [
         name
@@ -183,10 +187,15 @@ def _lines(random_: random.Random, sources: Sequence[tuple[str, str]], count: in
 
 
 def _line_above(random_: random.Random, text: str, offset: int) -> int:
-    """Start of any line above the cursor's."""
+    """Start of one of the lines above the cursor's."""
+    return random_.choice(_starts_above(text, offset))
+
+
+def _starts_above(text: str, offset: int) -> list[int]:
+    """Starts of the ABOVE_LINES_MAX lines above the cursor's, the furthest first."""
     end = _line_start(text, offset)
     starts = [0] + [match.end() for match in re.finditer("\n", text[:end])]
-    return random_.choice(starts[:-1] or [0])
+    return starts[-ABOVE_LINES_MAX - 1 : -1] or [0]
 
 
 def _line_start(text: str, offset: int) -> int:
