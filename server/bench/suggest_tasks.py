@@ -61,7 +61,7 @@ def bounded(function, arguments):
     signal.setitimer(signal.ITIMER_REAL, {seconds})
     try:
         return function(*arguments)
-    except Slow:
+    except (Slow, RecursionError):
         return Slow
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
