@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "serve": "serve",
     "status": "status",
     "suggest": "suggest",
+    "verify": "verify",
 }
 
 EXIT_ERROR = 2

@@ -17,7 +17,7 @@ Scope = Literal["machine", "window", "resource"]
 SECTION = "assist"
 ENVIRONMENT_PREFIX = "ASSIST_"
 # Variables with the prefix that are no settings.
-ENVIRONMENT_OTHER = frozenset({"ASSIST_HOME"})
+ENVIRONMENT_OTHER = frozenset({"ASSIST_HOME", "ASSIST_NO_BUBBLEWRAP"})
 PYPROJECT_BYTES_MAX = 1_000_000
 PROBLEMS_MAX = 20
 

@@ -45,10 +45,10 @@ class Case:
     session: Session
     recorded: Sequence[RecordedCall]
     constants: Sequence[int | float | str]
+    keeps_results: bool
     progress: Progress
     deadline: float
     cancelled: Callable[[], bool] | None
-    remembers: bool = True
     pool: Pool = field(default_factory=Pool)
     branches: float = 0.0
     mutants: Mutants = field(default_factory=Mutants)

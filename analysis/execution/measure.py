@@ -28,33 +28,13 @@ FRESH_CALLS_MAX = 4_000
 SLOWER_CLASS = 0.95
 HOPELESS = 1.0
 # two-sided 95% and one-sided 95% quantiles of Student's t by degrees of freedom
-T_TWO_SIDED = {
-    1: 12.706,
-    2: 4.303,
-    3: 3.182,
-    4: 2.776,
-    5: 2.571,
-    6: 2.447,
-    7: 2.365,
-    8: 2.306,
-    9: 2.262,
-}
-T_ONE_SIDED = {
-    1: 6.314,
-    2: 2.920,
-    3: 2.353,
-    4: 2.132,
-    5: 2.015,
-    6: 1.943,
-    7: 1.895,
-    8: 1.860,
-    9: 1.833,
-}
+T_TWO_SIDED = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306}
+T_ONE_SIDED = {1: 6.314, 2: 2.920, 3: 2.353, 4: 2.132, 5: 2.015, 6: 1.943, 7: 1.895, 8: 1.860}
 MEMORY_FACTOR, MEMORY_SLACK_BYTES = 1.5, 32 << 20
 LOAD_FACTOR, LOAD_SLACK_SECONDS = 1.25, 0.02
 CHECK_FACTOR = 1.5  # for writing results down, which both versions do
 WAITING_FACTOR = 2.0
-REPLAY_FACTOR = 1.5
+REPLAY_FACTOR, REPLAY_SECONDS_MIN = 1.5, 2e-4
 
 
 @dataclass(frozen=True)
@@ -73,31 +53,35 @@ def measure(
     after: Version,
     classes: Sequence[InputClass],
     fresh_classes: Sequence[InputClass],
+    unseen: InputClass | None,
     *,
+    keeps_results: bool,
     min_speedup: float,
     deadline: float,
     seed: int = 0,
-    remembers: bool = True,
     same_results: Callable[[Any, Any], bool],
     cancelled: Callable[[], bool] | None = None,
 ) -> Measurement:
     """Screen on ``classes``; what looks faster is measured again on ``fresh_classes``, and that is the answer.
 
-    ``deadline`` is a value of ``time.monotonic()``. ``remembers``: the new version could keep
-    something from one call for the next, so its first calls are looked at apart. Speed-ups are geometric means over the
-    input classes.
+    ``deadline`` is a value of ``time.monotonic()``. Speed-ups are geometric means over the
+    input classes. ``unseen`` holds many different inputs that are called once and then once
+    more: where only the second time is quick, or where ``keeps_results`` says that the new
+    version could remember, the first time alone counts.
     """
     generator = random.Random(seed)
     try:
-        bench = _Bench(plan, before, after, generator, same_results, cancelled)
+        bench = _Bench(
+            plan, before, after, generator, same_results, cancelled, unseen, keeps_results
+        )
         screened = bench.run(classes, SCREEN_PAIRS, SCREEN_SAMPLES)
         growth = screened.growth()
-        first = screened.judge(min_speedup, remembers)
+        first = screened.judge(min_speedup)
         if first.speedup is None or first.speedup.ratio < HOPELESS or _is_final(first.problem):
             return _with_growth(first, growth)
         if time.monotonic() > deadline:
             return Measurement(None, "the time budget ended before the speed-up could be repeated")
-        final = bench.run(fresh_classes or classes, PAIRS, SAMPLES).judge(min_speedup, remembers)
+        final = bench.run(fresh_classes or classes, PAIRS, SAMPLES).judge(min_speedup)
         return _with_growth(final, growth)
     except TimingFailure as error:
         return Measurement(None, f"could not be timed: {error}")
@@ -116,12 +100,14 @@ class _Timings:
     """What one run of process pairs gave; ratios are before over after."""
 
     ratios: dict[str, list[float]] = field(default_factory=dict)  # one median per pair
-    cold: list[float] = field(default_factory=list)
-    warm_gain: list[float] = field(default_factory=list)
+    unseen: list[float] = field(default_factory=list)
+    replay_gains: list[float] = field(default_factory=list)
+    replay_saves: list[float] = field(default_factory=list)  # seconds
     walls: list[float] = field(default_factory=list)
     loads: list[tuple[float, float]] = field(default_factory=list)
     peaks: list[tuple[int, int]] = field(default_factory=list)
     calls: dict[str, list[tuple[int, float, float]]] = field(default_factory=dict)
+    keeps_results: bool = False
     hidden: str = ""
     results: str = ""
 
@@ -136,24 +122,31 @@ class _Timings:
         ]
         return growth_label(points)
 
-    def judge(self, min_speedup: float, remembers: bool) -> Measurement:
+    def judge(self, min_speedup: float) -> Measurement:
         per_pair = [
             math.exp(statistics.fmean(math.log(ratios[index]) for ratios in self.ratios.values()))
             for index in range(len(next(iter(self.ratios.values()), [])))
         ]
         if not per_pair:
             return Measurement(None, "nothing could be timed")
-        replays = remembers and self._is_replay()
+        if self.keeps_results and not self.unseen:
+            return Measurement(None, "it keeps results, and there are no inputs it has not seen")
+        replays = self._is_replay()
         if replays:
-            per_pair = self.cold
+            per_pair = self.unseen
         speedup, lower = bounds(per_pair)
         classes = {name: statistics.median(ratios) for name, ratios in self.ratios.items()}
         problem = self._problem(speedup, lower, classes, min_speedup, replays)
         return Measurement(speedup, problem, classes)
 
     def _is_replay(self) -> bool:
-        """Whether the new version only wins when it sees the same input again."""
-        return statistics.median(self.warm_gain) > REPLAY_FACTOR if self.warm_gain else False
+        """Whether the new version is quicker the second time it sees an input, and the old one is not."""
+        if not self.replay_gains:
+            return False
+        if self.keeps_results:
+            return True
+        gain, saved = statistics.median(self.replay_gains), statistics.median(self.replay_saves)
+        return gain > REPLAY_FACTOR and saved > REPLAY_SECONDS_MIN
 
     def _problem(
         self,
@@ -177,13 +170,7 @@ class _Timings:
         )
         if peak_after > peak_before * MEMORY_FACTOR + MEMORY_SLACK_BYTES:
             return f"uses {(peak_after - peak_before) / 2**20:.0f} MB more memory"
-        if (
-            self.walls
-            and statistics.median(self.walls) * WAITING_FACTOR
-            < statistics.median(statistics.median(ratios) for ratios in self.ratios.values())
-            / WAITING_FACTOR
-            and statistics.median(self.walls) < 1
-        ):
+        if statistics.median(self.walls) * WAITING_FACTOR < 1 < speedup.ratio:
             return "waits longer than the old version"
         if speedup.ratio < min_speedup or lower <= 1:
             return f"not faster: {describe(speedup)}" + (
@@ -225,7 +212,11 @@ class _Bench:
         generator: random.Random,
         same_results: Callable[[Any, Any], bool],
         cancelled: Callable[[], bool] | None,
+        unseen: InputClass | None,
+        keeps_results: bool,
     ) -> None:
+        self._unseen = unseen
+        self._keeps_results = keeps_results
         self._plan = plan
         self._versions = (before, after)
         self._random = generator
@@ -234,7 +225,7 @@ class _Bench:
         self._copies: dict[tuple[str, int], int] = {}
 
     def run(self, classes: Sequence[InputClass], pairs: int, samples: int) -> _Timings:
-        timings = _Timings()
+        timings = _Timings(keeps_results=self._keeps_results)
         for _ in range(pairs):
             order = [0, 1]
             self._random.shuffle(order)
@@ -255,12 +246,7 @@ class _Bench:
         samples: int,
         timings: _Timings,
     ) -> None:
-        cold = dict.fromkeys((0, 1), 0.0)
-        warm = dict.fromkeys((0, 1), 0.0)
         for chosen in classes:
-            for side in (0, 1):
-                timers[side].prepare(chosen, 1)
-                cold[side] += timers[side].sample(chosen).seconds_per_call
             per_call: dict[int, list[float]] = {0: [], 1: []}
             walls: dict[int, list[float]] = {0: [], 1: []}
             for side in (0, 1):
@@ -279,18 +265,30 @@ class _Bench:
             timings.ratios.setdefault(chosen.name, []).append(statistics.median(ratios))
             timings.walls.append(statistics.median(walls[0]) / statistics.median(walls[1]))
             medians = [statistics.median(per_call[side]) for side in (0, 1)]
-            for side in (0, 1):
-                warm[side] += medians[side]
             timings.calls.setdefault(chosen.name, []).append(
                 (timers[0].size, medians[0], medians[1])
             )
-        timings.cold.append(cold[0] / cold[1])
-        timings.warm_gain.append((cold[1] / warm[1]) / (cold[0] / warm[0]))
+        if self._unseen is not None:
+            self._measure_unseen(timers, self._unseen, timings)
         timings.loads.append((timers[0].load_seconds, timers[1].load_seconds))
         timings.peaks.append((timers[0].peak_memory_bytes(), timers[1].peak_memory_bytes()))
         timings.hidden = timings.hidden or timers[1].hidden_work()
         if timers[1].check_seconds > timers[0].check_seconds * CHECK_FACTOR + HIDDEN_SLACK_SECONDS:
             timings.hidden = timings.hidden or "works outside the measured calls"
+
+    def _measure_unseen(
+        self, timers: dict[int, Timer], unseen: InputClass, timings: _Timings
+    ) -> None:
+        first, second = {0: 0.0, 1: 0.0}, {0: 0.0, 1: 0.0}
+        for side in self._random.sample((0, 1), 2):
+            for seconds in (first, second):
+                timers[side].prepare(unseen, 1)
+                seconds[side] = timers[side].sample(unseen).seconds
+        if not self._same(*(timers[side].results() for side in (0, 1))):
+            timings.results = "inputs not seen before"
+        timings.unseen.append(first[0] / first[1])
+        timings.replay_gains.append((first[1] / second[1]) / (first[0] / second[0]))
+        timings.replay_saves.append(first[1] - second[1])
 
     def _calibrate(self, timer: Timer, chosen: InputClass, side: int) -> None:
         """Find how often the inputs must be called for one sample of ``SAMPLE_SECONDS``."""

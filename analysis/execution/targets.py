@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assist.analysis.errors import TargetError
-from assist.analysis.execution.functions import Function, functions_of, walk_own
+from assist.analysis.execution.functions import Function, find_function, functions_of, walk_own
 from assist.analysis.execution.git import changed_files, text_at
 from assist.analysis.execution.kinds import Kinds
 from assist.analysis.execution.screen import reads_the_clock
@@ -78,7 +78,7 @@ def find_targets(
     targets: list[Target] = []
     skipped: list[Skipped] = []
     for request in _files(requests, workspace, since):
-        text = _text(request.path, texts)
+        text = texts[request.path] if texts and request.path in texts else read_text(request.path)
         try:
             tree = ast.parse(text)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -147,15 +147,24 @@ def _python_files(folder: Path) -> Iterator[Path]:
                 yield Path(root) / name
 
 
-def _text(path: Path, texts: Mapping[Path, str] | None) -> str:
-    if texts is not None and path in texts:
-        return texts[path]
+def read_text(path: Path) -> str:
+    """Text of a Python file; bytes that are no UTF-8 survive as surrogates. Raises TargetError."""
     try:
+        if path.is_dir():
+            raise TargetError(f"{path} is a folder; name a file")
         if path.stat().st_size > FILE_BYTES_MAX:
             raise TargetError(f"{path} is larger than {FILE_BYTES_MAX >> 20} MB")
-        return path.read_text(encoding="utf-8", errors="surrogateescape")
+        return path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:
         raise TargetError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def defines(text: str, qualname: str) -> bool:
+    """Whether a module text defines a function of that name; also true if it does not parse."""
+    try:
+        return find_function(ast.parse(text), qualname) is not None
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return True
 
 
 def _changed(function: Function, old: str | None) -> bool:

@@ -10,10 +10,13 @@ from assist.analysis.execution.compare import values_differ
 from assist.analysis.execution.functions import Function
 from assist.analysis.execution.inputs import Signature, split_kinds, typical_inputs
 from assist.analysis.execution.kinds import Kinds
-from assist.analysis.execution.pool import SIZE_TYPICAL, Input, Pool
+from assist.analysis.execution.pool import SIZE_TYPICAL, SLOW_SECONDS, Input, Observe, Pool, spread
+from assist.analysis.execution.session import Specification
+from assist.analysis.execution.timer import InputClass
 from assist.analysis.execution.types import Relaxation
 
 FRESH = 12
+UNSEEN_TURNS_MAX, UNSEEN_ROOTS, UNSEEN_SECONDS = 80, 6, 0.03
 
 
 def timed_roots(
@@ -57,6 +60,33 @@ def timed_roots(
                 for each in own
             ]
     return roots, fresh
+
+
+def unseen_inputs(roots: Sequence[Input], observe: Observe) -> InputClass | None:
+    """Many different inputs of one kind, each of which is called once; None where there are no different ones."""
+    made: list[Specification] = [
+        {"base": root.specification, "moved": turn + 1}
+        for turn in range(UNSEEN_TURNS_MAX)
+        for root in spread(roots, UNSEEN_ROOTS)
+    ]
+    good: list[Specification] = []
+    seen: set[str] = set()
+    seconds = 0.0
+    fresh = lazy = False
+    for specification, outcome in zip(made, observe(made), strict=False):
+        if outcome.problem or outcome.raised is not None or outcome.input_id in seen:
+            continue
+        if outcome.seconds > SLOW_SECONDS:
+            continue
+        seen.add(outcome.input_id)
+        good.append(specification)
+        seconds += outcome.seconds
+        fresh = fresh or bool(outcome.data.get("mutates"))
+        result = outcome.data.get("result")
+        lazy = lazy or (isinstance(result, list) and result[:1] == ["iterator"])
+        if seconds > UNSEEN_SECONDS:
+            break
+    return InputClass("unseen", tuple(good), fresh, lazy) if good else None
 
 
 def results_equal(before: Any, after: Any, relaxations: Sequence[Relaxation]) -> bool:

@@ -42,7 +42,7 @@ class Sample:
 
     @property
     def seconds_per_call(self) -> float:
-        return max(self.seconds, 1e-7) / self.calls
+        return self.seconds / self.calls
 
     @property
     def wall_per_call(self) -> float:
@@ -101,7 +101,7 @@ class Timer:
             raise TimingFailure(str(message["failed"]))
         if message.get("done") != nonce:
             raise TimingFailure("the worker answered something else than it was asked")
-        return Sample(seconds, wall, self._calls)
+        return Sample(max(seconds, 1e-7), wall, self._calls)
 
     def results(self) -> Any:
         message, seconds, _ = self._order({"do": "check"})

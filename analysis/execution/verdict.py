@@ -32,7 +32,7 @@ from assist.analysis.execution.session import (
     preload_of,
     version_of,
 )
-from assist.analysis.execution.timed import results_equal, timed_roots
+from assist.analysis.execution.timed import results_equal, timed_roots, unseen_inputs
 from assist.analysis.execution.types import (
     Evidence,
     Layer,
@@ -122,7 +122,7 @@ def verify(
             progress=progress or (lambda _text: None),
             deadline=time.monotonic() + options.budget_seconds,
             cancelled=cancelled,
-            remembers=may_remember(*read.trees),
+            keeps_results=may_remember(*read.trees),
         )
         try:
             verdict = _decide(case)
@@ -334,10 +334,11 @@ def _check_speed(case: Case) -> Verdict:
         case.new,
         classes,
         fresh_classes,
+        unseen_inputs(roots, case.observe),
+        keeps_results=case.keeps_results,
         min_speedup=case.options.min_speedup,
         deadline=case.deadline,
         seed=case.options.seed,
-        remembers=case.remembers,
         same_results=lambda a, b: results_equal(a, b, case.options.relaxations),
         cancelled=case.cancelled,
     )

@@ -9,6 +9,7 @@ from typing import Any, Iterator
 
 SLOTS_MAX = 200
 DEPTH_MAX = 4
+RECORD_ITEMS_MAX = 3
 
 
 class AssistDict(dict):  # type: ignore[type-arg]
@@ -70,6 +71,8 @@ def mutated_value(value: Any, generator: random.Random) -> Any:
         return generator.choice(
             [b"", value[:1], value[:-1], value * 2, value[::-1], value + b"\0\xff"]
         )
+    if isinstance(value, tuple) and len(value) <= RECORD_ITEMS_MAX:
+        return _mutated_record(value, generator)
     if isinstance(value, (list, tuple)):
         return _mutated_sequence(value, generator)
     if isinstance(value, dict):
@@ -95,6 +98,16 @@ def _mutated_text(value: str, generator: random.Random) -> str:
         value[:middle] + str(generator.randrange(100)) + value[middle:], value.title(), value + value[:1],
     ]  # fmt: skip
     return generator.choice(choices)
+
+
+def _mutated_record(value: Any, generator: random.Random) -> Any:
+    """A short tuple is a record: it keeps its length."""
+    if not value:
+        return value
+    items = list(value)
+    index = generator.randrange(len(items))
+    items[index] = mutated_value(items[index], generator)
+    return _tuple(value, items)
 
 
 def _mutated_sequence(value: Any, generator: random.Random) -> Any:

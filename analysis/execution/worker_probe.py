@@ -35,15 +35,11 @@ class Coverage:
         self.hits.add(when_true if value else when_false)
         return value
 
-    def loop(self, entered: int, finished: int, iterable: Any) -> Any:
-        first = True
+    def loop(self, entered: int, iterable: Any) -> Any:
+        """Many loops cannot be empty, so only that one was entered is asked for."""
         for item in iterable:
-            if first:
-                self.hits.add(entered)
-                first = False
+            self.hits.add(entered)
             yield item
-        if first and finished >= 0:
-            self.hits.add(finished)  # nothing to loop over
 
 
 class ProbeInserter(ast.NodeTransformer):
@@ -98,18 +94,10 @@ class ProbeInserter(ast.NodeTransformer):
         return node
 
     def visit_For(self, node: Any) -> Any:
-        self.loops += 1
         self.generic_visit(node)
-        self.loops -= 1
         if node.lineno in self.lines and self.depth:
             entered = ast.Constant(self.coverage.site(node.lineno, "loop never entered"))
-            # an inner loop over what the outer one walks can never be without an item
-            finished = (
-                ast.Constant(-1)
-                if self.loops
-                else ast.Constant(self.coverage.site(node.lineno, "loop never without an item"))
-            )
-            call = ast.Call(ast.Name(PROBE_LOOP, ast.Load()), [entered, finished, node.iter], [])
+            call = ast.Call(ast.Name(PROBE_LOOP, ast.Load()), [entered, node.iter], [])
             node.iter = ast.copy_location(call, node.iter)
         return node
 

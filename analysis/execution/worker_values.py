@@ -3,7 +3,8 @@
 A specification is ``{"pickle": base64}`` (a recorded call), ``{"expression": text}``
 (evaluates to ``(args, kwargs)`` in the module's namespace), or another one changed:
 ``{"base": …, "mutate": seed}``, ``{"base": …, "variant": name}``,
-``{"base": …, "scale": factor, "what": …}``, ``{"base": …, "shrink": index}``.
+``{"base": …, "scale": factor, "what": …}``, ``{"base": …, "moved": turn}``,
+``{"base": …, "shrink": index}``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,13 @@ import pickle
 import random
 from typing import Any, Iterator
 
-from assist.analysis.execution.worker_mutations import SLOTS_MAX, _replaced, _slots, mutated
+from assist.analysis.execution.worker_mutations import (
+    RECORD_ITEMS_MAX,
+    SLOTS_MAX,
+    _replaced,
+    _slots,
+    mutated,
+)
 from assist.analysis.execution.worker_variants import variant
 
 SHRINKS_MAX = 60
@@ -82,6 +89,8 @@ def build_input(
         return variant(call, specification["variant"], specification.get("value"), receiver)
     if "scale" in specification:
         return scaled(call, specification["scale"], specification["what"], receiver)
+    if "moved" in specification:
+        return moved(call, specification["moved"], receiver)
     for variation in itertools.islice(shrunk(call, receiver), specification["shrink"], None):
         return variation
     raise LookupError("no smaller input")
@@ -137,6 +146,30 @@ def _grown(value: Any, factor: int, what: str) -> Any:
     return value
 
 
+def moved(call: Any, turn: int, receiver: bool) -> Any:
+    """The same call with other values of the same kinds and sizes; a number alone moves a little."""
+    args = [
+        value if receiver and index == 0 else _moved_argument(value, turn)
+        for index, value in enumerate(call[0])
+    ]
+    return [args, {key: _moved_argument(value, turn) for key, value in call[1].items()}]
+
+
+def _moved_argument(value: Any, turn: int) -> Any:
+    kind = type(value)
+    if kind is int:
+        return value + turn % 5
+    if kind is float:
+        return value + turn * 1e-3
+    if kind is str:
+        return f"{value}{turn}"
+    if kind in (list, tuple, dict):
+        return _moved(value, turn, 1000)
+    if kind in (set, frozenset):
+        return kind(_moved(each, turn, 1000) for each in sorted(value, key=repr))
+    return value
+
+
 def _stride(items: list[Any]) -> int:
     numbers = [item for item in items if type(item) in (int, float) and abs(item) < 1e15]
     return int(max(numbers) - min(numbers)) + 1 if numbers else 1000
@@ -177,6 +210,12 @@ def shrunk(call: Any, receiver: bool) -> Iterator[Any]:
             yield _replaced(copy.deepcopy(call), path, smaller)
 
 
+def _is_record(value: Any) -> bool:
+    return isinstance(value, tuple) and (
+        len(value) <= RECORD_ITEMS_MAX or hasattr(value, "_fields")
+    )
+
+
 def _smaller(value: Any) -> Iterator[Any]:
     kind = type(value)
     whole = value
@@ -186,11 +225,7 @@ def _smaller(value: Any) -> Iterator[Any]:
         yield from (0.0, 1.0)
         if abs(value) < 1e15 and not float(value).is_integer():
             yield float(int(value))
-    elif (
-        isinstance(value, (str, bytes, list, tuple))
-        and len(value)
-        and not hasattr(value, "_fields")
-    ):
+    elif isinstance(value, (str, bytes, list, tuple)) and len(value) and not _is_record(value):
         middle = len(value) // 2
         yield value[:0]
         if middle:

@@ -7,6 +7,7 @@ import itertools
 from typing import Any
 
 from assist.analysis.execution.worker_mutations import (
+    RECORD_ITEMS_MAX,
     SLOTS_MAX,
     AssistDict,
     AssistList,
@@ -85,7 +86,7 @@ def _varied(value: Any, name: str) -> Any:
         return _with_numbers(value, name)
     if name == "none":
         return [*value, None] if kind is list and value and value[0] is None else value
-    if kind not in (list, tuple) or not value:
+    if kind not in (list, tuple) or not value or (kind is tuple and len(value) <= RECORD_ITEMS_MAX):
         return value
     items = _varied_items(list(value), name)
     if items is None or (len(items) == len(value) and all(a is b for a, b in zip(items, value))):
@@ -169,7 +170,7 @@ def _related(args: list[Any], name: str) -> list[Any]:
         index = int(name[5:]) if name != "empties" else -1
         return [
             type(each)()
-            if (index in (k, -1)) and type(each) in (list, str, dict, set, tuple, bytes) and each
+            if (index in (k, -1)) and type(each) in (list, str, dict, set, bytes) and each
             else each
             for k, each in enumerate(args)
         ]

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-import signal
 import threading
 from pathlib import Path
 from typing import Literal, cast
 
 import click
 
-from assist.analysis.errors import Cancelled
 from assist.analysis.execution.targets import parse_request
 from assist.cache.verdicts import open_verdicts
 from assist.completion.edits import Proposer
 from assist.completion.rewriter import Rewriter
 from assist.server.commands.complete import settings_for
+from assist.server.interrupt import interruptible
 from assist.server.progress import console, show_progress
 from assist.server.reports.github import github_report
 from assist.server.reports.json import suggest_report
@@ -116,7 +115,7 @@ def command(
     )
     rewriter = _rewriter(model) if "model" in chosen else None
     stop = threading.Event()
-    with show_progress() as progress, _interruptible(stop):
+    with show_progress() as progress, interruptible(stop):
         report = run_suggest(
             options,
             store=None if no_cache else open_verdicts(),
@@ -144,29 +143,6 @@ def _rewriter(name: str) -> Rewriter:
 
     options = LlamaOptions(threads_prefill=0, threads_decode=0, context_tokens=4096)
     return Rewriter(KvSession(open_model(name, options=options).model))
-
-
-class _interruptible:
-    """While it is entered, Ctrl-C asks the run to stop, and stops it at once the second time."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
-        self._before: object = None
-
-    def __enter__(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGINT, self._interrupt)
-
-    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGINT, cast(signal.Handlers, self._before))
-        if kind is Cancelled and self._stop.is_set():
-            raise KeyboardInterrupt
-
-    def _interrupt(self, number: int, frame: object) -> None:
-        if self._stop.is_set():
-            raise KeyboardInterrupt
-        self._stop.set()
 
 
 def _write(report: SuggestReport, form: Format, output: Path | None) -> None:
