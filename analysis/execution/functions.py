@@ -121,12 +121,12 @@ class ChangedLines:
 
 
 def changed_lines(before: str, after: str, qualname: str) -> ChangedLines:
-    """Lines of functions that differ, statement by statement; the whole function if nothing differs."""
+    """Lines that differ in the function and in what it may call, statement by statement; all of it if none do."""
     trees = (ast.parse(before), ast.parse(after))
     texts = (before.splitlines(), after.splitlines())
     only_before: set[int] = set()
     only_after: set[int] = set()
-    stripped = [[line.strip() for line in text] for text in texts]
+    stripped = [[line.rstrip() for line in text] for text in texts]
     matcher = difflib.SequenceMatcher(None, stripped[0], stripped[1], False)
     for tag, i1, i2, j1, j2 in matcher.get_opcodes():
         if tag != "equal":
@@ -134,11 +134,24 @@ def changed_lines(before: str, after: str, qualname: str) -> ChangedLines:
             only_after |= set(range(j1 + 1, j2 + 1))
     found = []
     for tree, changed in zip(trees, (only_before, only_after), strict=True):
-        inside = {line for function in functions_of(tree) for line in function.lines}
+        inside = {line for function in _reached(tree, qualname) for line in function.lines}
         touched = _statement_lines(tree, changed) & inside
         function = find_function(tree, qualname)
         found.append(touched or (set(function.lines) if function else set()))
     return ChangedLines(tuple(sorted(found[0])), tuple(sorted(found[1])))
+
+
+def _reached(tree: ast.Module, qualname: str) -> list[Function]:
+    """The function and those of the module that it may call, by their names, transitively."""
+    functions = list(functions_of(tree))
+    reached = [function for function in functions if function.qualname == qualname]
+    for function in reached:
+        names = {node.id for node in ast.walk(function.node) if isinstance(node, ast.Name)}
+        names |= {node.attr for node in ast.walk(function.node) if isinstance(node, ast.Attribute)}
+        reached += [each for each in functions if each.node.name in names and each not in reached]
+        if len(reached) > CALLS_FOLLOWED_MAX:
+            break
+    return reached
 
 
 def _statement_lines(tree: ast.Module, changed: set[int]) -> set[int]:
