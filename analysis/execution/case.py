@@ -49,6 +49,7 @@ class Case:
     progress: Progress
     deadline: float
     cancelled: Callable[[], bool] | None
+    keeps_state: bool = False
     pool: Pool = field(default_factory=Pool)
     branches: float = 0.0
     mutants: Mutants = field(default_factory=Mutants)

@@ -95,7 +95,7 @@ def collect(
     ]
     base += [Input({"expression": text}, "adversarial") for text in options.adversarial]
     observed = tuple(dict.fromkeys(each.shape for each in recorded if each.shape))
-    generated = list(_generated(function, kinds, observed, observe, options.seed))
+    generated = list(_generated(function, kinds, observed, observe, options.seed, pool))
     keep(pool, base + generated, observe)
     roots = [
         each
@@ -120,7 +120,12 @@ def _is_root(each: Input, outcome: Outcome) -> bool:
 
 
 def _generated(
-    function: Function, kinds: Kinds, observed: tuple[str, ...], observe: Observe, seed: int
+    function: Function,
+    kinds: Kinds,
+    observed: tuple[str, ...],
+    observe: Observe,
+    seed: int,
+    pool: Pool,
 ) -> Iterable[Input]:
     if observed and function.receiver and not kinds.can_construct(function):
         return  # recorded objects are worth more than guessed ones
@@ -128,6 +133,12 @@ def _generated(
 
     def accepts(texts: list[str]) -> list[bool]:
         outcomes = observe([{"expression": text} for text in texts])
+        problems = (
+            outcome.problem or f"it raises {outcome.raised}"
+            for outcome in outcomes
+            if outcome.problem or outcome.raised
+        )
+        pool.reason = pool.reason or next(problems, "")
         return [not outcome.problem and outcome.raised not in TYPE_ERRORS for outcome in outcomes]
 
     if observed:

@@ -165,7 +165,10 @@ class Session:
                 self._drop(hash_seed)
                 return "crash the worker ended", stopped
             if frame.kind == "control":
-                return _ending(frame.json()), stopped
+                ending = _ending(frame.json())
+                if not loaded:
+                    raise LoadFailure(ending.removeprefix("crash "))
+                return ending, stopped
             if not loaded:
                 loaded = True
                 message = frame.json()

@@ -207,6 +207,11 @@ def _settle(case: Case) -> None:
     """
     outcomes = _patiently(case)
     good = [index for index, outcome in enumerate(outcomes) if not outcome.problem]
+    case.keeps_state = any(
+        difference(case.pool.outcomes[index], outcomes[index])
+        for index in good
+        if not case.pool.inputs[index].specification.get("once")
+    )
     if len(good) < len(outcomes):
         case.pool.inputs = [case.pool.inputs[index] for index in good]
         outcomes = _patiently(case)
@@ -321,6 +326,13 @@ def _check_same(case: Case) -> None:
 
 
 def _check_speed(case: Case) -> Verdict:
+    if case.keeps_state:
+        # how often each version is called while it is timed differs, and so would its results
+        count = len(case.pool.inputs)
+        reason = (
+            f"same behaviour on {count} inputs; it keeps state between calls, so it is not timed"
+        )
+        return Verdict("equivalent", reason)
     roots, fresh = timed_roots(case.pool, case.function, case.kinds, case.options.seed)
     classes = timed_classes(roots, case.observe)
     fresh_pool = Pool()

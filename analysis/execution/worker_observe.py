@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import ast
 import builtins
 import hashlib
@@ -35,10 +36,10 @@ OUTSIDE = (
     "socket.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn",
     "os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.chmod", "os.chown", "os.link", "os.symlink",
     "os.truncate", "os.utime", "os.listdir", "os.scandir", "os.walk", "os.kill", "os.putenv", "os.unsetenv",
-    "os.startfile", "shutil.", "tempfile.", "glob.", "builtins.input", "_thread.start_new_thread",
+    "os.startfile", "shutil.", "tempfile.", "glob.", "builtins.input", "_thread.start",
     "sqlite3.", "urllib.", "ftplib.", "smtplib.", "http.client.", "webbrowser.", "ctypes.", "signal.",
     "mmap.", "fcntl.", "pty.", "syslog.", "telnetlib.", "imaplib.", "poplib.", "nntplib.", "time.sleep",
-    "sys._getframe", "gc.", "sys.setprofile", "sys.settrace", "code.__new__", "object.__setattr__",
+    "gc.", "sys.setprofile", "sys.settrace", "code.__new__", "object.__setattr__",
     "open",
 )  # fmt: skip
 READ_BY_IMPORTS = (".py", ".pyc", ".so", ".pyd")
@@ -125,6 +126,7 @@ class Observer:
         self.replaced: dict[str, Any] = {}
         self.listening = False
         sys.addaudithook(self._hear)
+        self._hear_threads()
         signal.signal(signal.SIGPROF, _stop)
 
     def _hear(self, event: str, arguments: Any) -> None:
@@ -144,6 +146,20 @@ class Observer:
             if event == "object.__setattr__":
                 return
         self.events.append([event, str(arguments[0])[:120] if arguments else ""])
+
+    def _hear_threads(self) -> None:
+        """Before Python 3.13 a new thread raises no audit event."""
+        start = _thread.start_new_thread
+
+        def start_new_thread(*arguments: Any, **keywords: Any) -> Any:
+            if self.listening:
+                self.events.append(["_thread.start_new_thread", ""])
+            return start(*arguments, **keywords)
+
+        _thread.start_new_thread = start_new_thread
+        threading = sys.modules.get("threading")
+        if threading is not None and hasattr(threading, "_start_new_thread"):
+            threading._start_new_thread = start_new_thread  # type: ignore[attr-defined]
 
     def build(self, specification: dict[str, Any], log: list[Any]) -> Any:
         """A new input; module data that an earlier recorded call brought along is put back first."""
