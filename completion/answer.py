@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from assist.analysis.monitors.session import session as watch
 from assist.analysis.monitors.view import Facts
@@ -19,6 +20,8 @@ from assist.completion.prompt import FimPrompt
 from assist.completion.session import EngineSession, OpenDocument
 from assist.completion.stop import StopRules, indentation, stop_rules
 from assist.models.model import Abort, Logits
+
+Threshold = Literal["quiet", "balanced", "eager"]
 
 TOKENS_MAX = 64
 DECODE_MS_MAX = 4_000.0
@@ -35,7 +38,8 @@ class CompletionOptions:
     """Bounds of one answer, and what takes part in it.
 
     ``multiline`` asks for a block where a line of its own starts. ``judge`` lets the suffix weigh
-    the candidates of models whose prompt does not show it.
+    the candidates of models whose prompt does not show it. ``threshold`` says how likely a
+    candidate must be to be shown.
     """
 
     tokens_max: int = TOKENS_MAX
@@ -48,6 +52,8 @@ class CompletionOptions:
     monitors: bool = True
     candidates: int = 1
     judge: bool = True
+    rank: bool = True
+    threshold: Threshold = "eager"
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from assist.completion.answer import CompletionOptions as CompletionOptions
 from assist.completion.candidate import Candidate
 from assist.completion.context import build_context
 from assist.completion.prompt import HEAL_TOKENS_MAX, FimPrompt, build_prompt
+from assist.completion.ranker import load_ranker, rank
 from assist.completion.session import EngineSession as EngineSession
 from assist.completion.session import OpenDocument
 from assist.models.model import Abort
@@ -21,12 +21,17 @@ from assist.models.model import Abort
 
 @dataclass(frozen=True)
 class Completion:
-    """Answer to one request, best candidate first, with its counts and times in ms."""
+    """Answer to one request, best candidate first, with its counts and times in ms.
+
+    ``task`` and ``answers`` are what the candidates were made of, for benches.
+    """
 
     candidates: tuple[Candidate, ...]
     tokens: dict[str, int] = field(default_factory=dict)
     timing_ms: dict[str, float] = field(default_factory=dict)
     monitors: dict[str, int] = field(default_factory=dict)
+    task: Task | None = field(default=None, repr=False, compare=False)
+    answers: tuple[Answer, ...] = field(default=(), repr=False, compare=False)
 
 
 def complete(
@@ -55,10 +60,10 @@ def complete(
     prefilled = time.perf_counter()
     task = Task(session, opened, offset, options, prompt, facts, progress, abort, prefilled)
     answers = decode_answers(task, prefill.logits)
-    candidates = _ordered(answers, offset)
+    ranked = rank(load_ranker() if options.rank else None, task, answers, options.threshold)
     ended = time.perf_counter()
     return Completion(
-        candidates,
+        tuple(Candidate(answer.text, Span(offset, offset), chance) for chance, answer in ranked),
         tokens={
             "prompt": len(prompt.tokens),
             "reused": prefill.reused,
@@ -76,6 +81,8 @@ def complete(
             "monitors": sum(g.seconds for answer in answers if (g := answer.guard)) * 1e3,
         },
         monitors=_monitor_counts(answers),
+        task=task,
+        answers=tuple(answers),
     )
 
 
@@ -108,25 +115,6 @@ def _build(
         context=opened.context if options.context else "",
         heal=options.heal,
     )
-
-
-def _ordered(answers: Sequence[Answer], offset: int) -> tuple[Candidate, ...]:
-    """What is shown, each text once, best first."""
-    candidates: dict[str, Candidate] = {}
-    for answer in sorted(answers, key=_score, reverse=True):
-        if answer.text and answer.text not in candidates:
-            candidate = Candidate(answer.text, Span(offset, offset), math.exp(_score(answer)))
-            candidates[answer.text] = candidate
-    return tuple(candidates.values())
-
-
-def _score(answer: Answer) -> float:
-    """Mean log-probability of the answer's tokens, and of the suffix after it where that was judged."""
-    scores = answer.decoded.log_probabilities
-    if not scores:
-        return -math.inf
-    mean = sum(scores) / len(scores)
-    return mean if answer.suffix_fit is None else (mean + answer.suffix_fit) / 2
 
 
 def _monitor_counts(answers: Sequence[Answer]) -> dict[str, int]:

@@ -13,6 +13,7 @@ BENCHES: dict[str, str] = {
     "monitors": "monitors",
     "server": "serving",
     "suggest": "suggest",
+    "ranking": "ranking",
     "typing": "typing",
 }
 

@@ -1,0 +1,76 @@
+"""Estimates how likely a candidate is what the user will write, and decides what is worth showing; it never changes a candidate."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from assist.completion.answer import Answer, Task, Threshold
+from assist.completion.features import FEATURES, describe
+from assist.models.errors import ModelFileError
+from assist.models.onnx import OnnxModel, load_onnx
+
+RANKER_FILE = Path(__file__).parent / "ranker.onnx"
+# Without the file: mean probability of the tokens below which nothing is shown.
+LIKELIHOOD_MIN: dict[Threshold, float] = {"quiet": 0.75, "balanced": 0.5, "eager": 0.0}
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """A model of the chance that an answer is right, and the chances that are enough to show it."""
+
+    model: OnnxModel
+    thresholds: dict[str, float]
+
+    def chances(self, task: Task, answers: Sequence[Answer]) -> list[float]:
+        """For each answer the estimated chance that it is what will be written."""
+        rows = np.stack([describe(task, answer) for answer in answers])
+        return [float(chance) for chance in self.model.run(rows)]
+
+
+@lru_cache(maxsize=4)
+def load_ranker(path: Path = RANKER_FILE) -> Ranker | None:
+    """The ranker that comes with the program; none where its file is missing or does not fit."""
+    try:
+        model = load_onnx(path)
+        features = json.loads(model.metadata["features"])
+        thresholds = json.loads(model.metadata["thresholds"])
+    except (ModelFileError, KeyError, ValueError):
+        return None
+    return Ranker(model, thresholds) if tuple(features) == FEATURES else None
+
+
+def rank(
+    ranker: Ranker | None, task: Task, answers: Sequence[Answer], threshold: Threshold
+) -> list[tuple[float, Answer]]:
+    """Answers that are worth showing with their chances, best first, each text once."""
+    answers = [answer for answer in answers if answer.text]
+    if not answers:
+        return []
+    if ranker is None:
+        chances, least = [likelihood(answer) for answer in answers], LIKELIHOOD_MIN[threshold]
+    else:
+        chances, least = ranker.chances(task, answers), ranker.thresholds[threshold]
+    best: dict[str, tuple[float, Answer]] = {}
+    for chance, answer in zip(chances, answers, strict=True):
+        known = best.get(answer.text)
+        if chance >= least and (known is None or known[0] < chance):
+            best[answer.text] = chance, answer
+    return sorted(best.values(), key=lambda pair: -pair[0])
+
+
+def likelihood(answer: Answer) -> float:
+    """Geometric mean of the tokens' probabilities, and of the suffix's where that was judged."""
+    scores = answer.decoded.log_probabilities
+    if not scores:
+        return 0.0
+    mean = sum(scores) / len(scores)
+    if answer.suffix_fit is not None:
+        mean = (mean + answer.suffix_fit) / 2
+    return math.exp(mean)

@@ -1,0 +1,168 @@
+"""`assist bench ranking`: completes holes in installed packages and judges the ranker by them, or writes what it is trained on; it trains nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from assist.analysis.document import Document
+from assist.completion.answer import CompletionOptions
+from assist.completion.engine import EngineSession, complete
+from assist.completion.features import FEATURES, describe
+from assist.completion.ranker import Ranker, likelihood, load_ranker
+from assist.models.kv_session import KvSession
+from assist.models.open import open_model
+from assist.server.bench.mined import Hole, Source, mine_holes, read_sources
+from assist.server.bench.report import append_case, format_figure, read_cases, share, write_cases
+from assist.server.progress import show_progress
+
+# Packages that the embedded model was not trained on and that its adapter's ranker was not either.
+PACKAGES = ("arrow", "funcy", "geopy", "humanize", "structlog", "tenacity", "tomlkit")
+TOKENS_MAX = 48
+CONTEXT_TOKENS = 384
+
+
+@dataclass(frozen=True)
+class RankingCase:
+    """One answer: whether it was ``right``, its mean likelihood, the ranker's ``chance`` (-1: none).
+
+    ``features`` are the values that the ranker sees, joined by spaces.
+    """
+
+    package: str
+    version: str
+    path: str
+    kind: str
+    start: int
+    end: int
+    sha256: str
+    right: bool
+    similar: float
+    length: int
+    likelihood: float
+    chance: float
+    features: str
+
+
+@click.command("ranking")
+@click.option("--model", default="", help="A model's name or the path of a GGUF file.")
+@click.option("--package", "packages", multiple=True, help="An installed package to draw from.")
+@click.option("--limit", type=click.IntRange(1), default=300, show_default=True, help="Holes.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
+@click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write every case.")
+@click.option("--resume", is_flag=True, help="Skip the holes that the CSV has already.")
+@click.option("--features", is_flag=True, help="Write the features too, for training.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def command(
+    model: str,
+    packages: tuple[str, ...],
+    limit: int,
+    seed: int,
+    csv_path: Path | None,
+    resume: bool,
+    features: bool,
+    as_json: bool,
+) -> None:
+    """Judge the ranker: what it hides of wrong and of right answers at each threshold."""
+    sources = read_sources(packages or PACKAGES)
+    if not sources:
+        raise click.UsageError("None of these packages is installed. Name others by --package.")
+    cases = read_cases(csv_path, RankingCase) if resume and csv_path else []
+    if csv_path and not resume:
+        csv_path.unlink(missing_ok=True)
+    done = {(case.path, case.start, case.end) for case in cases}
+    holes = [
+        (source, hole)
+        for source, hole in mine_holes(sources, limit, seed)
+        if (hole.path, hole.start, hole.end) not in done
+    ]
+    opened = open_model(model)
+    session = EngineSession(KvSession(opened.model), opened.template)
+    with show_progress() as progress:
+        for number, case in enumerate(run_holes(session, holes, load_ranker(), features), 1):
+            cases.append(case)
+            if csv_path:
+                append_case(csv_path, case)
+            progress(f"completing {number} of {len(holes)}", number / max(len(holes), 1))
+    if csv_path:
+        write_cases(csv_path, cases)
+    summary = {"model": opened.model.name, **summarise(cases, load_ranker())}
+    if as_json:
+        click.echo(json.dumps(summary, indent=2))
+    else:
+        for key, value in summary.items():
+            click.echo(f"{key:<22} {format_figure(value)}")
+
+
+def run_holes(
+    session: EngineSession,
+    holes: Sequence[tuple[Source, Hole]],
+    ranker: Ranker | None,
+    with_features: bool,
+) -> Iterator[RankingCase]:
+    """Complete every hole; holes without an answer are left out."""
+    options = CompletionOptions(
+        tokens_max=TOKENS_MAX, context_tokens_max=CONTEXT_TOKENS, rank=False, speculate=False
+    )
+    for source, hole in holes:
+        text = source.text[: hole.start] + source.text[hole.end :]
+        document = Document(f"file:///{hole.path}", text)
+        completion = complete(session, document, document.position_at(hole.start), options)
+        task, answer = completion.task, completion.answers[0]
+        if task is None or not answer.text:
+            continue
+        values = describe(task, answer)
+        chance = ranker.chances(task, [answer])[0] if ranker else -1.0
+        truth = source.text[hole.start :]
+        yield RankingCase(
+            **asdict(hole),
+            right=is_right(answer.text, truth, source.text[hole.start : hole.end]),
+            similar=_similarity(answer.text, source.text[hole.start : hole.end]),
+            length=len(answer.text),
+            likelihood=round(likelihood(answer), 4),
+            chance=round(chance, 4),
+            features=" ".join(f"{value:.5g}" for value in values) if with_features else "",
+        )
+
+
+def is_right(answer: str, following: str, missing: str) -> bool:
+    """Whether ``answer`` is what was written: all of the missing text, or whole lines of it.
+
+    A proposal that ends in the middle of a line is wrong even where it agrees so far, unless it
+    is all that was missing.
+    """
+    text = answer.rstrip()
+    if not following.startswith(text):
+        return False
+    rest = following[len(text) :].partition("\n")[0]
+    return not rest.strip() or len(text) >= len(missing.rstrip())
+
+
+def summarise(cases: Sequence[RankingCase], ranker: Ranker | None) -> dict[str, Any]:
+    """Share of right answers, and for each threshold what is shown and hidden."""
+    right = [case for case in cases if case.right]
+    wrong = [case for case in cases if not case.right]
+    figures: dict[str, Any] = {
+        "answers": len(cases),
+        "right": share(len(right), len(cases)),
+        "features": len(FEATURES),
+    }
+    for name, least in (ranker.thresholds if ranker else {}).items():
+        shown = [case for case in cases if case.chance >= least]
+        figures[f"{name}: right kept"] = share(sum(c.right for c in shown), len(right))
+        figures[f"{name}: wrong hidden"] = share(
+            len(wrong) - sum(not c.right for c in shown), len(wrong)
+        )
+        figures[f"{name}: precision"] = share(sum(c.right for c in shown), len(shown))
+    return figures
+
+
+def _similarity(answer: str, missing: str) -> float:
+    from difflib import SequenceMatcher
+
+    return round(SequenceMatcher(None, answer.strip(), missing.strip()).ratio(), 3)
