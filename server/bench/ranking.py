@@ -13,7 +13,7 @@ import click
 from assist.analysis.document import Document
 from assist.completion.answer import CompletionOptions
 from assist.completion.engine import EngineSession, complete
-from assist.completion.features import FEATURES, describe
+from assist.completion.features import FEATURES, Features, describe
 from assist.completion.ranker import Ranker, likelihood, load_ranker
 from assist.models.kv_session import KvSession
 from assist.models.open import open_model
@@ -31,7 +31,7 @@ CONTEXT_TOKENS = 384
 class RankingCase:
     """One answer: whether it was ``right``, its mean likelihood, the ranker's ``chance`` (-1: none).
 
-    ``features`` are the values that the ranker sees, joined by spaces.
+    ``features`` are the values that the ranker sees, as ``name=value``.
     """
 
     package: str
@@ -126,7 +126,7 @@ def run_holes(
             length=len(answer.text),
             likelihood=round(likelihood(answer), 4),
             chance=round(chance, 4),
-            features=" ".join(f"{value:.5g}" for value in values) if with_features else "",
+            features=_written(values) if with_features else "",
         )
 
 
@@ -160,6 +160,10 @@ def summarise(cases: Sequence[RankingCase], ranker: Ranker | None) -> dict[str, 
         )
         figures[f"{name}: precision"] = share(sum(c.right for c in shown), len(shown))
     return figures
+
+
+def _written(values: Features) -> str:
+    return " ".join(f"{name}={value:.5g}" for name, value in zip(FEATURES, values, strict=True))
 
 
 def _similarity(answer: str, missing: str) -> float:

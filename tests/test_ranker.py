@@ -1,0 +1,110 @@
+"""The ranker: trained on made-up cases, loaded as the program does, and left out where it is missing."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assist.analysis.document import Document
+from assist.completion.answer import Answer, Task, Threshold
+from assist.completion.engine import CompletionOptions, EngineSession, complete
+from assist.completion.features import FEATURES, describe
+from assist.completion.ranker import load_ranker, rank
+from assist.models.kv_session import KvSession
+from assist.models.scripted import ScriptedModel
+from assist.models.template import PREFIX_ONLY
+
+SCRIPT = {"x = ": ["foo(1)\n", "bar\n"], "return val": "ue + 1\n"}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ranker for which short answers of sure models are right."""
+    training = pytest.importorskip("assist.models.training.ranker")
+    folder = tmp_path_factory.mktemp("ranker")
+    chance = np.random.default_rng(0)
+    mean, size = FEATURES.index("mean"), FEATURES.index("characters")
+    with (folder / "cases.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["package", "right", "features"])
+        writer.writeheader()
+        for number in range(600):
+            values = chance.normal(size=len(FEATURES))
+            right = values[mean] - values[size] + chance.normal() * 0.3 > 0
+            written = " ".join(f"{n}={v:.5g}" for n, v in zip(FEATURES, values, strict=True))
+            writer.writerow(
+                {"package": f"p{number % 7}", "right": bool(right), "features": written}
+            )
+    training.main(
+        [
+            str(folder / "cases.csv"),
+            "--model=scripted",
+            f"--output={folder / 'ranker.onnx'}",
+            f"--card={folder / 'RANKER.md'}",
+        ]
+    )
+    return folder
+
+
+def answers(source: str, candidates: int = 2) -> tuple[Task, tuple[Answer, ...]]:
+    offset = source.index("$0")
+    document = Document("file:///a.py", source.replace("$0", ""))
+    session = EngineSession(KvSession(ScriptedModel(SCRIPT)), PREFIX_ONLY)
+    options = CompletionOptions(candidates=candidates, rank=False)
+    completion = complete(session, document, document.position_at(offset), options)
+    assert completion.task is not None
+    return completion.task, completion.answers
+
+
+def check(source: str, **expected: float) -> None:
+    """Some of the features of the first answer at ``$0``."""
+    task, found = answers(source)
+    values = dict(zip(FEATURES, describe(task, found[0]).tolist(), strict=True))
+    assert {name: values[name] for name in expected} == pytest.approx(expected)
+
+
+def test_features_describe_the_place_and_the_answer() -> None:
+    check("x = $0\n", line_start=0, after_blank=1, calls=1, new_names=1, typed_word=0)
+    check("value = 1\nreturn val$0\n", typed_word=3, new_names=1, calls=0, lines=0)
+    check("x = 2\nx = $0\n", line_known=0, in_string=0, rest_of_line=0)
+
+
+def test_a_trained_ranker_knows_right_from_wrong(trained: Path) -> None:
+    ranker = load_ranker(trained / "ranker.onnx")
+    assert ranker is not None
+    rows = np.zeros((2, len(FEATURES)), np.float32)
+    rows[:, FEATURES.index("mean")] = [2, -2]
+    sure, unsure = ranker.model.run(rows)
+    assert sure > 0.9 and unsure < 0.1
+    assert ranker.thresholds["quiet"] >= ranker.thresholds["balanced"] >= ranker.thresholds["eager"]
+
+
+def test_the_card_says_how_it_was_made(trained: Path) -> None:
+    card = (trained / "RANKER.md").read_text(encoding="utf-8")
+    assert "on 600 answers of scripted" in card and "| balanced |" in card
+
+
+def test_the_ranker_is_small(trained: Path) -> None:
+    assert (trained / "ranker.onnx").stat().st_size < 3_000_000
+
+
+@pytest.mark.parametrize("threshold", ["quiet", "balanced", "eager"])
+def test_each_text_is_shown_once_and_best_first(trained: Path, threshold: Threshold) -> None:
+    task, found = answers("x = $0\n", 3)
+    for ranker in (load_ranker(trained / "ranker.onnx"), None):
+        ranked = rank(ranker, task, [*found, *found], threshold)
+        chances = [chance for chance, _ in ranked]
+        assert chances == sorted(chances, reverse=True)
+        texts = [answer.text for _, answer in ranked]
+        assert len(texts) == len(set(texts))
+
+
+def test_without_its_file_likelihood_decides(tmp_path: Path) -> None:
+    assert load_ranker(tmp_path / "gone.onnx") is None
+    (tmp_path / "bad.onnx").write_bytes(b"no model")
+    assert load_ranker(tmp_path / "bad.onnx") is None
+    task, found = answers("x = $0\n")
+    assert rank(None, task, found, "eager")[0][1].text == "foo(1)"
+    assert rank(None, task, (), "eager") == []
