@@ -61,7 +61,9 @@ class EditCase:
     after: View
 
 
-def source_files() -> list[tuple[str, str]]:
+def source_files(
+    characters_min: int = CHARACTERS_MIN, characters_max: int = CHARACTERS_MAX
+) -> list[tuple[str, str]]:
     """(name, text) of Python files of fitting size in the installed packages, sorted by name."""
     found = []
     for package in PACKAGES:
@@ -72,7 +74,8 @@ def source_files() -> list[tuple[str, str]]:
         for path in paths:
             if path.suffix == ".py" and "test" not in str(path):
                 text = _read(Path(str(path.locate())))
-                if CHARACTERS_MIN <= len(text) <= CHARACTERS_MAX and text.count("\n") >= LINES_MIN:
+                fits = characters_min <= len(text) <= characters_max
+                if fits and text.count("\n") >= LINES_MIN:
                     found.append((str(path), text))
     return sorted(found)
 

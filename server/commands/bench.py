@@ -14,6 +14,7 @@ BENCHES: dict[str, str] = {
     "server": "serving",
     "suggest": "suggest",
     "ranking": "ranking",
+    "reopen": "reopen",
     "typing": "typing",
 }
 
