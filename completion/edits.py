@@ -5,9 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 from assist.analysis.execution.functions import find_function
+from assist.analysis.execution.ground import Ground
 from assist.analysis.execution.inputs import split_kinds
 from assist.analysis.execution.verdict import (
     RecordedCalls,
@@ -92,25 +94,32 @@ def suggest(
 
     Raises what :func:`verify` raises: SandboxUnavailable, Cancelled.
     """
-    session = _Session(
-        subject,
-        options,
-        facts_of(subject, recorded),
-        recorded,
-        progress or (lambda _text: None),
-        cancelled,
-        verify,
-        time.monotonic() + options.seconds_max,
-    )
+    with Ground() as ground:
+        session = _Session(
+            subject,
+            options,
+            facts_of(subject, recorded),
+            recorded,
+            progress or (lambda _text: None),
+            cancelled,
+            partial(verify, ground=ground),
+            time.monotonic() + options.seconds_max,
+        )
+        return _searched(session, rewriter)
+
+
+def _searched(session: _Session, rewriter: Rewriter | None) -> Search:
+    proposers = session.options.proposers
     try:
-        if "rules" in options.proposers:
+        if "rules" in proposers:
             _search_rules(session)
-        if "model" in options.proposers and rewriter is not None:
+        if "model" in proposers and rewriter is not None:
             _search_model(session, rewriter)
+        winner = _winner(session)
     except _Hopeless as hopeless:
         return Search(None, tuple(session.rejections), str(hopeless), session.verifications)
     return Search(
-        _winner(session),
+        winner,
         tuple(session.rejections),
         session.reason,
         session.verifications,

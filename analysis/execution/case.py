@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 from assist.analysis.execution.compare import Outcome
 from assist.analysis.execution.functions import Function
+from assist.analysis.execution.ground import Ground
 from assist.analysis.execution.kinds import Kinds
 from assist.analysis.execution.pool import Pool
+from assist.analysis.execution.profiles import Plan
 from assist.analysis.execution.session import Session, Specification, Version
 from assist.analysis.execution.types import (
     Evidence,
@@ -42,6 +44,8 @@ class Case:
     new: Version
     function: Function
     kinds: Kinds
+    plan: Plan
+    ground: Ground
     session: Session
     recorded: Sequence[RecordedCall]
     constants: Sequence[int | float | str]
@@ -57,7 +61,7 @@ class Case:
 
     def observe(self, inputs: Sequence[Specification]) -> list[Outcome]:
         """Outcomes of the old version on inputs that may take too long or make no sense."""
-        return self.session.run(self.old, inputs, exploring=True) if inputs else []
+        return self.ground.observe(self.session, self.old, inputs) if inputs else []
 
     def evidence(self) -> Evidence:
         return Evidence(

@@ -9,6 +9,7 @@ import select
 import signal
 import struct
 import subprocess
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ class Sandbox:
     ) -> None:
         self._cancelled = cancelled
         self._buffer = bytearray()
+        self._thread = threading.get_ident()
         info_reader, info_writer = os.pipe()
         try:
             self._process = subprocess.Popen(
@@ -78,6 +80,11 @@ class Sandbox:
             raise
         finally:
             os.close(info_reader)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether another thread than this one has started it."""
+        return threading.get_ident() != self._thread
 
     def _wait_until_ready(self) -> tuple[str, ...]:
         frame = self.receive(START_SECONDS_MAX)

@@ -182,6 +182,7 @@ class Session:
             outcomes.append(outcome)
             if until is not None and until(len(outcomes) - 1, outcome):
                 stopped = True
+                zygote.send({"what": "stop"})
 
     def coverage(
         self, version: Version, inputs: Sequence[Specification], lines: Sequence[int]
@@ -263,6 +264,11 @@ class Session:
 
     def _drop(self, hash_seed: int) -> None:
         self._zygotes.pop(hash_seed).close()
+
+    def drop_foreign(self) -> None:
+        """Close sandboxes that another thread had to start again: they end with it."""
+        for hash_seed in [h for h, zygote in self._zygotes.items() if zygote.is_foreign]:
+            self._drop(hash_seed)
 
     def close(self) -> None:
         for zygote in self._zygotes.values():

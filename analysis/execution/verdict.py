@@ -6,6 +6,7 @@ import ast
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,8 +21,9 @@ from assist.analysis.execution.functions import (
     find_function,
     watched_data,
 )
+from assist.analysis.execution.ground import Ground
 from assist.analysis.execution.kinds import Kinds
-from assist.analysis.execution.measure import measure
+from assist.analysis.execution.measure import Measurement, measure
 from assist.analysis.execution.memory import may_remember
 from assist.analysis.execution.pool import Pool, collect, keep, timed_classes
 from assist.analysis.execution.profiles import make_plan
@@ -33,6 +35,8 @@ from assist.analysis.execution.session import (
     version_of,
 )
 from assist.analysis.execution.timed import results_equal, timed_roots, unseen_inputs
+from assist.analysis.execution.timer import InputClass
+from assist.analysis.execution.turn import NoTurn, measuring_turn
 from assist.analysis.execution.types import (
     Evidence,
     Layer,
@@ -89,9 +93,12 @@ def verify(
     recorded: RecordedCalls | None = None,
     progress: Progress | None = None,
     cancelled: Callable[[], bool] | None = None,
+    ground: Ground | None = None,
 ) -> Verdict:
     """Run both versions on the same inputs in a sandbox and compare everything a caller could notice.
 
+    ``ground`` is shared by candidates that are compared with the same old version, one after
+    the other in one thread: what was learnt about the old version is not learnt again.
     Raises SandboxUnavailable where code cannot be isolated well enough, Cancelled when
     ``cancelled()`` says so. Everything else, broken code included, is a Verdict.
     """
@@ -107,7 +114,9 @@ def verify(
         options.allow_reduced_isolation,
     )
     watched = watched_data(*read.trees)
-    with Session(plan, cancelled) as session:
+    with ExitStack() as stack:
+        ground = ground or stack.enter_context(Ground())
+        session = ground.session(plan, cancelled)
         case = Case(
             before=before,
             after=after,
@@ -116,6 +125,8 @@ def verify(
             new=version_of(after, options.workspace, watched, read.function.receiver, recorded),
             function=read.function,
             kinds=Kinds(read.trees[0]),
+            plan=plan,
+            ground=ground,
             session=session,
             recorded=recorded.of(before) if recorded else (),
             constants=constants_of(*read.functions),
@@ -205,7 +216,7 @@ def _settle(case: Case) -> None:
 
     The pool was filled by several runs; a function that keeps state across calls needs one.
     """
-    outcomes = _patiently(case)
+    outcomes = _old_run(case)
     good = [index for index, outcome in enumerate(outcomes) if not outcome.problem]
     case.keeps_state = any(
         difference(case.pool.outcomes[index], outcomes[index])
@@ -214,12 +225,19 @@ def _settle(case: Case) -> None:
     )
     if len(good) < len(outcomes):
         case.pool.inputs = [case.pool.inputs[index] for index in good]
-        outcomes = _patiently(case)
+        outcomes = _old_run(case)
     case.pool.outcomes = outcomes
 
 
-def _patiently(case: Case) -> list[Outcome]:
-    return case.session.run(case.old, case.pool.specifications, input_seconds_max=PATIENT_SECONDS)
+def _old_run(case: Case, hash_seed: int = 0, random_seed: int = 0) -> list[Outcome]:
+    return case.ground.run(
+        case.session,
+        case.old,
+        case.pool.specifications,
+        hash_seed=hash_seed,
+        random_seed=random_seed,
+        input_seconds_max=PATIENT_SECONDS,
+    )
 
 
 def _check_pool(case: Case) -> None:
@@ -251,19 +269,8 @@ def _takes_few_values(case: Case) -> bool:
 
 def _check_deterministic(case: Case) -> None:
     """The old version against itself, with other hash seeds and other random numbers."""
-    inputs = case.pool.specifications
     runs = _together(
-        [
-            partial(
-                case.session.run,
-                case.old,
-                inputs,
-                hash_seed=seed,
-                random_seed=seed,
-                input_seconds_max=PATIENT_SECONDS,
-            )
-            for seed in HASH_SEEDS[1:]
-        ],
+        [partial(_old_run, case, seed, seed) for seed in HASH_SEEDS[1:]],
         HASH_SEEDS[1:],
         case.session,
     )
@@ -284,17 +291,18 @@ def _together(
     """Runs in different sandboxes at the same time; they are started here because they end with their thread."""
     for seed in hash_seeds:
         session.start(seed)
-    with ThreadPoolExecutor(max_workers=2) as executor:
-        return [future.result() for future in [executor.submit(task) for task in tasks]]
+    try:
+        with ThreadPoolExecutor(max_workers=2) as executor:
+            return [future.result() for future in [executor.submit(task) for task in tasks]]
+    finally:
+        session.drop_foreign()
 
 
 def _check_same(case: Case) -> None:
     inputs = case.pool.specifications
     references = (case.pool.outcomes, None)
     for seed, reference in zip(HASH_SEEDS, references, strict=False):
-        expected = reference or case.session.run(
-            case.old, inputs, hash_seed=seed, input_seconds_max=PATIENT_SECONDS
-        )
+        expected = reference or _old_run(case, seed)
 
         def stop(index: int, outcome: Outcome, expected: list[Outcome] = expected) -> bool:
             return difference(expected[index], outcome, case.options.relaxations) is not None
@@ -340,20 +348,8 @@ def _check_speed(case: Case) -> Verdict:
     fresh_classes = timed_classes(fresh_pool.inputs, case.observe)
     if not classes:
         return Verdict("equivalent", "same behaviour; no input is quick enough to be timed")
-    measurement = measure(
-        case.session.plan,
-        case.old,
-        case.new,
-        classes,
-        fresh_classes,
-        unseen_inputs(roots, case.observe),
-        keeps_results=case.keeps_results,
-        min_speedup=case.options.min_speedup,
-        deadline=case.deadline,
-        seed=case.options.seed,
-        same_results=lambda a, b: results_equal(a, b, case.options.relaxations),
-        cancelled=case.cancelled,
-    )
+    unseen = unseen_inputs(roots, case.observe)
+    measurement = _measured_in_turn(case, classes, fresh_classes, unseen)
     case.growth = measurement.growth
     slowest = min(measurement.classes, key=lambda name: measurement.classes[name], default=None)
     count = len(case.pool.inputs)
@@ -366,6 +362,33 @@ def _check_speed(case: Case) -> Verdict:
         return Verdict("equivalent", reason, measurement.speedup, slowest_input=slowest)
     reason = f"same behaviour on {count} inputs, {measurement.speedup.ratio:.2f}× faster"
     return Verdict("verified", reason, measurement.speedup, slowest_input=slowest)
+
+
+def _measured_in_turn(
+    case: Case,
+    classes: Sequence[InputClass],
+    fresh_classes: Sequence[InputClass],
+    unseen: InputClass | None,
+) -> Measurement:
+    """Comparing may run beside other work; measuring runs alone, and waiting for that costs nothing."""
+    try:
+        with measuring_turn(case.cancelled) as waited:
+            return measure(
+                case.plan,
+                case.old,
+                case.new,
+                classes,
+                fresh_classes,
+                unseen,
+                keeps_results=case.keeps_results,
+                min_speedup=case.options.min_speedup,
+                deadline=case.deadline + waited,
+                seed=case.options.seed,
+                same_results=lambda a, b: results_equal(a, b, case.options.relaxations),
+                cancelled=case.cancelled,
+            )
+    except NoTurn:
+        return Measurement(None, "it could not be timed: other runs measure all the time")
 
 
 def _finished(verdict: Verdict, case: Case, isolation: str) -> Verdict:

@@ -137,6 +137,8 @@ def serve(channel: Channel, capture: int) -> None:
         command = channel.receive()
         if command is None:
             return
+        if command["what"] == "stop":
+            continue  # the run it speaks of has just ended by itself
         reader, writer = os.pipe()
         pid = os.fork()
         if pid == 0:
@@ -148,26 +150,35 @@ def serve(channel: Channel, capture: int) -> None:
             finally:
                 os._exit(0)
         os.close(writer)
-        relay(channel, reader, pid, command["silence_seconds_max"])
+        relay(channel, reader, pid, command["silence_seconds_max"], stoppable=True)
         os.close(reader)
 
 
 def relay(
-    channel: Channel, reader: int, pid: int, silence_seconds_max: float, check: Any = None
+    channel: Channel,
+    reader: int,
+    pid: int,
+    silence_seconds_max: float,
+    check: Any = None,
+    stoppable: bool = False,
 ) -> None:
     """Pass the frames of a child on until it ends; end it when it says nothing for too long.
 
-    ``check()`` names a reason to end it earlier, or gives an empty text.
+    ``check()`` names a reason to end it earlier, or gives an empty text; where it is
+    ``stoppable``, any command ends it.
     """
+    watched = [reader, channel.source] if stoppable else [reader]
     buffer = bytearray()
     how = ""
     heard = time.monotonic()
     while not how:
         ready, _, _ = select.select(
-            [reader], [], [], WATCH_SECONDS if check else silence_seconds_max
+            watched, [], [], WATCH_SECONDS if check else silence_seconds_max
         )
         if check and check():
             how = check()
+        elif channel.source in ready:
+            how = "stopped" if channel.receive() else "ended"
         elif ready:
             heard = time.monotonic()
             data = os.read(reader, 1 << 18)

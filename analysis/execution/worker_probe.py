@@ -108,10 +108,15 @@ class ProbeInserter(ast.NodeTransformer):
 
 
 class MutantMaker(ast.NodeTransformer):
-    """Numbers every possible break of the chosen lines; makes the one that is ``wanted``."""
+    """Numbers every possible break of the chosen lines; makes the one that is ``wanted``.
 
-    def __init__(self, lines: set[int], wanted: int = -1) -> None:
+    ``calls`` breaks calls too. Leaving out ``set(...)`` is often no error, so that is for
+    lines in which there is nothing else to break.
+    """
+
+    def __init__(self, lines: set[int], wanted: int = -1, calls: bool = False) -> None:
         self.lines = lines
+        self.calls = calls
         self.wanted = wanted
         self.made: list[list[Any]] = []
         self.depth = 0
@@ -192,6 +197,13 @@ class MutantMaker(ast.NodeTransformer):
             node.body, node.orelse = node.orelse, node.body
         return node
 
+    def visit_Call(self, node: Any) -> Any:
+        self.generic_visit(node)
+        kept = node.args[0] if node.args else getattr(node.func, "value", None)
+        if not self.calls or kept is None or isinstance(kept, ast.Starred):
+            return node
+        return kept if self._is_wanted(node, "call left out") else node
+
     def visit_Return(self, node: Any) -> Any:
         self.generic_visit(node)
         empty = node.value is None or getattr(node.value, "value", 0) is None
@@ -241,12 +253,19 @@ def transformed_tree(tree: ast.Module, transform: Any, coverage: Coverage) -> as
     if "probe" in transform:
         tree = ProbeInserter(coverage, set(transform["probe"])).visit(tree)
     else:
-        tree = MutantMaker(set(transform["lines"]), transform["mutant"]).visit(tree)
+        lines = set(transform["lines"])
+        calls = not _breaks(copy.deepcopy(tree), lines, False)
+        tree = MutantMaker(lines, transform["mutant"], calls).visit(tree)
     return ast.fix_missing_locations(tree)
+
+
+def _breaks(tree: ast.Module, lines: set[int], calls: bool) -> list[list[Any]]:
+    maker = MutantMaker(lines, calls=calls)
+    maker.visit(tree)
+    return maker.made
 
 
 def possible_mutants(text: str, lines: list[int]) -> list[list[Any]]:
     """``[line, description]`` of every mutant, in the order of their numbers."""
-    maker = MutantMaker(set(lines))
-    maker.visit(ast.parse(text))
-    return maker.made
+    chosen = set(lines)
+    return _breaks(ast.parse(text), chosen, False) or _breaks(ast.parse(text), chosen, True)

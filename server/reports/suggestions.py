@@ -92,6 +92,8 @@ def evidence_sentence(suggestion: Suggestion) -> str:
     text += f", {evidence.branches:.0%} of the changed branches run"
     if evidence.mutants.total:
         text += f", {evidence.mutants.killed} of {evidence.mutants.total} deliberate errors noticed"
+    else:
+        text += ", nothing in the change to break on purpose"
     if evidence.growth:
         text += f"; growth {evidence.growth}"
     if evidence.relaxations:

@@ -102,6 +102,8 @@ def evidence_line(evidence: Evidence) -> str:
     ]
     if evidence.mutants.total:
         parts.append(f"{evidence.mutants.killed} of {evidence.mutants.total} mutants noticed")
+    elif evidence.branches:
+        parts.append("nothing in the change to break on purpose")
     if evidence.growth:
         parts.append(evidence.growth)
     return ", ".join([*parts, *evidence.relaxations])
