@@ -48,23 +48,22 @@ def create_server() -> AssistServer:
 
 def run_stdio() -> int:
     """Serve standard input and output; returns the exit code."""
-    return asyncio.run(_run_stdio())
+    # Made before there is a loop that it could hold.
+    return asyncio.run(_run_stdio(create_server()))
 
 
 def run_tcp(host: str, port: int) -> int:
     """Serve one client on a socket; returns the exit code."""
-    return asyncio.run(_run_tcp(host, port))
+    return asyncio.run(_run_tcp(create_server(), host, port))
 
 
-async def _run_stdio() -> int:
+async def _run_stdio(server: AssistServer) -> int:
     if sys.stdin.isatty():
         sys.stderr.write("assist speaks with an editor here. Ctrl-C ends it.\n")
-    server = create_server()
     return await _until_exit(server, serve_stdio(server.protocol))
 
 
-async def _run_tcp(host: str, port: int) -> int:
-    server = create_server()
+async def _run_tcp(server: AssistServer, host: str, port: int) -> int:
     connection: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = (
         asyncio.get_running_loop().create_future()
     )

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 EngineStatus = Literal["loading", "ready", "problem", "stopped"]
 
-PING_S = 0.5
+PING_S = 0.25
 # A process that is alive answers a ping at once, whatever its native code does. It is counted in
 # our own ticks: where the machine is so busy that we are late ourselves, the engine may be too.
 PONGS_MISSED_MAX = 5

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Generator
+import typing
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 from lsprotocol import types as lsp
@@ -34,7 +35,13 @@ class Protocol(LanguageServerProtocol):
     is_initialized = False
     exit_code: int | None = None
 
-    def receive(self, body: bytes) -> None:
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._prepared: set[str] = set()
+        self._written: set[type] = set()
+        self._writing: set[asyncio.Task[None]] = set()
+
+    async def receive(self, body: bytes) -> None:
         """Handle one message. Never raises for what a client sent."""
         try:
             data = json.loads(body)
@@ -54,7 +61,21 @@ class Protocol(LanguageServerProtocol):
                 return
         elif not self._is_in_season(data) or not self._is_known(data):
             return
+        else:
+            await self._prepare(data)
         self._dispatch(data)
+
+    async def _prepare(self, data: dict[str, Any]) -> None:
+        """Make what reads the first message of a method, class by class: at once it holds the loop."""
+        method = data["method"]
+        if method in self._prepared:
+            return
+        self._prepared.add(method)
+        kinds: set[type] = set()
+        _find_classes(self.get_message_type(method), data, kinds)
+        for kind in kinds:
+            self._converter.get_structure_hook(kind)
+            await asyncio.sleep(0)
 
     def _is_in_season(self, data: dict[str, Any]) -> bool:
         """Whether a request or notification may come now, by the protocol's life cycle."""
@@ -109,7 +130,12 @@ class Protocol(LanguageServerProtocol):
         """As pygls does it, but no traceback reaches the client, nor the log for its mistakes."""
         error = None if future.cancelled() else future.exception()
         if error is None:
-            super()._send_handler_result(future, msg_id=msg_id)
+            if future.cancelled() or type(future.result()) in self._written:
+                super()._send_handler_result(future, msg_id=msg_id)
+            else:
+                task = asyncio.get_running_loop().create_task(self._send_first(future, msg_id))
+                self._writing.add(task)
+                task.add_done_callback(self._writing.discard)
             return
         self._request_futures.pop(msg_id, None)
         if isinstance(error, JsonRpcException):
@@ -118,6 +144,16 @@ class Protocol(LanguageServerProtocol):
         else:
             logger.error("Request %s failed.", msg_id, exc_info=error)
             self._refuse(msg_id, JsonRpcInternalError("assist failed to answer; see its log."))
+
+    async def _send_first(self, future: Any, msg_id: Any) -> None:
+        """Send the first answer of its class; what writes it is made class by class."""
+        result = future.result()
+        self._written.add(type(result))
+        # The innermost first: making what writes a class makes what writes its parts.
+        for kind in reversed(list(dict.fromkeys(_classes_in(result)))):
+            self._converter.get_unstructure_hook(kind)
+            await asyncio.sleep(0)
+        super()._send_handler_result(future, msg_id=msg_id)
 
     def _handle_cancel_notification(self, msg_id: Any) -> None:
         future: Any = self._request_futures.get(msg_id)
@@ -145,6 +181,33 @@ class Protocol(LanguageServerProtocol):
     def _feature(self, method: str) -> Callable[..., Any]:
         handler: Callable[..., Any] = self.fm.features[method]
         return handler
+
+
+def _find_classes(kind: Any, data: Any, found: set[type]) -> None:
+    """Add the protocol's classes that a value of type ``kind`` is made of."""
+    if isinstance(data, list):
+        for item in data[:1]:
+            _find_classes(kind, item, found)
+    elif not isinstance(kind, type):
+        for argument in typing.get_args(kind):
+            _find_classes(argument, data, found)
+    elif hasattr(kind, "__attrs_attrs__") and isinstance(data, dict) and kind not in found:
+        found.add(kind)
+        for field in kind.__attrs_attrs__:
+            head, *rest = field.name.split("_")
+            value = data.get(head + "".join(map(str.title, rest)))
+            _find_classes(field.type, value, found)
+
+
+def _classes_in(value: Any) -> Iterator[type]:
+    """The protocol's classes that a value is made of, the outer ones first."""
+    if isinstance(value, (list, tuple)):
+        for item in value[:1]:
+            yield from _classes_in(item)
+    elif hasattr(value, "__attrs_attrs__"):
+        yield type(value)
+        for field in value.__attrs_attrs__:
+            yield from _classes_in(getattr(value, field.name))
 
 
 def _id_of(data: dict[str, Any]) -> int | str | None:

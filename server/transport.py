@@ -77,7 +77,7 @@ async def receive_messages(protocol: Protocol, reader: asyncio.StreamReader) -> 
             body = await _read_body(reader, length)
         except (asyncio.IncompleteReadError, ConnectionError):
             return
-        protocol.receive(body)
+        await protocol.receive(body)
         # Messages that wait already must not keep everything else from running.
         await asyncio.sleep(0)
 

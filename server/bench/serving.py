@@ -23,6 +23,7 @@ import click
 from lsprotocol import types as lsp
 
 from assist.analysis.document import Document, Edit, Span
+from assist.models.registry import chosen_name, require_installed
 from assist.server import messages
 from assist.server.bench.editors import SERVER, LspEditor, plain
 from assist.server.bench.processes import resident_bytes
@@ -69,7 +70,7 @@ def command(
 ) -> None:
     """Start, first answer, cancellation, crash, memory and event loop of the real processes."""
     with show_progress() as progress:
-        cases = asyncio.run(measure(model, limit, random.Random(seed), progress))
+        cases = asyncio.run(measure(_file_of(model), limit, random.Random(seed), progress))
     summary = summarise(cases)
     if csv_path:
         write_cases(csv_path, cases)
@@ -80,6 +81,13 @@ def command(
     else:
         for key, value in summary.items():
             click.echo(f"{key:<34} {format_figure(value)}")
+
+
+def _file_of(model: str) -> str:
+    """Path of a model that is on this machine: the server of a bench has an empty home."""
+    if Path(model).is_file():
+        return str(Path(model).resolve())
+    return require_installed(model or chosen_name()).file.path
 
 
 async def measure(
@@ -127,6 +135,7 @@ async def _starts(model: str, limit: int) -> AsyncIterator[ServingCase]:
                     initialized_s = editor.initialized_at - started
                     await editor.open("start.py", text)
                     ghost = await editor.ghost(text, len(text))
+                    _require_model(editor)
                     first_s = time.perf_counter() - started
                     if kind == "cold":
                         # Idle work writes the state; the warm start is to find it.
@@ -181,6 +190,7 @@ async def _memory(model: str) -> AsyncIterator[ServingCase]:
             await editor.names(text, len(text))
             await asyncio.sleep(1.0)
             tokens = await editor.prompt_tokens()
+            _require_model(editor)
             megabytes = resident_bytes(editor.pid) / 2**20
             yield ServingCase("resident", 0, megabytes, "MB", f"{tokens} tokens of context")
             for name, size in (await editor.memory_mb()).items():
@@ -236,6 +246,10 @@ class _Editor(LspEditor):
         self.initialized_at = time.perf_counter()
         self._client.initialized(lsp.InitializedParams())
 
+    @property
+    def is_ready(self) -> bool:
+        return self._ready.is_set()
+
     async def prompt_tokens(self) -> int:
         report = await self._command("assist.lastCompletion")
         return int(report["tokens"]["prompt"]) if report else 0
@@ -290,6 +304,12 @@ async def _engine(model: str, document: Document) -> AsyncIterator[EngineProcess
             yield engine
     finally:
         await engine.stop()
+
+
+def _require_model(editor: _Editor) -> None:
+    """An answer without a model must not be measured."""
+    if not editor.is_ready:
+        raise click.ClickException("The server has no model. Run: assist models check")
 
 
 def _request(document: Document, at: int) -> Callable[[int], messages.Complete]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from lsprotocol import types as lsp
 
+from assist.analysis.document import Document
 from assist.server.convert import document_from, edit_from
 from assist.server.language_server import AssistServer
 
 logger = logging.getLogger(__name__)
+
+# Finding the lines of a longer text would hold the event loop.
+CODE_POINTS_AT_ONCE_MAX = 250_000
 
 
 def register(server: AssistServer) -> None:
@@ -17,7 +22,10 @@ def register(server: AssistServer) -> None:
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
     def did_open(params: lsp.DidOpenTextDocumentParams) -> None:
-        session.open(document_from(params.text_document))
+        document = document_from(params.text_document)
+        session.open(document)
+        if len(document.text) > CODE_POINTS_AT_ONCE_MAX:
+            session.background(_find_lines(document))
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_CHANGE)
     def did_change(params: lsp.DidChangeTextDocumentParams) -> None:
@@ -33,3 +41,7 @@ def register(server: AssistServer) -> None:
     @server.feature(lsp.TEXT_DOCUMENT_DID_CLOSE)
     def did_close(params: lsp.DidCloseTextDocumentParams) -> None:
         session.close(params.text_document.uri)
+
+
+async def _find_lines(document: Document) -> None:
+    await asyncio.to_thread(lambda: document.line_starts)
