@@ -178,6 +178,11 @@ def _exists(guard: Guard | None, text: str) -> bool:
     return verdict.accepted and state.finish().accepted
 
 
-def _drafter(session: EngineSession, prompt: FimPrompt) -> Drafter:
+def draft_sources(session: EngineSession, prompt: FimPrompt) -> list[tuple[str, TokenIndex]]:
+    """What drafts are made of, with the names under which their success is counted."""
     own = TokenIndex((*prompt.prefix_tokens, GAP, *prompt.suffix_tokens))
-    return Drafter([("document", own)], session.drafts, prompt.prefix_tokens)
+    return [("document", own)]
+
+
+def _drafter(session: EngineSession, prompt: FimPrompt) -> Drafter:
+    return Drafter(draft_sources(session, prompt), session.drafts, prompt.prefix_tokens)

@@ -21,10 +21,6 @@ from assist.models.vocabulary import Vocabulary
 
 Reason = Literal["end", "stop", "loop", "tokens", "time", "illegal"]
 
-# Rows of a batch differ from rows of single evaluations in the last digits. Where the best two
-# tokens are closer than this, the token is evaluated alone, so that drafts never change a text.
-TIE_LOGITS = 0.05
-
 
 @dataclass(frozen=True)
 class Limits:
@@ -90,7 +86,7 @@ def decode(
     if given:
         rows = kv.extend(answer.tokens, abort=abort)[-1:]
     while True:
-        accepted, reason = _accept(kv, start, rows, draft, answer, abort)
+        accepted, reason = _accept(rows, draft, answer)
         if draft and drafter:
             drafter.record(draft, accepted)
             answer.drafted += len(draft.tokens)
@@ -109,6 +105,9 @@ def decode(
             progress(answer.text)
         if drafter:
             draft = answer.legal_part(drafter.propose(answer.tokens, limits.tokens_max))
+        if draft and drafter and drafter.needs_trial(1 + len(draft.tokens)):
+            _try_out(kv, answer.tokens[-1], draft, drafter, abort)
+            draft = None
         rows = _evaluate(kv, answer.tokens[-1], draft, drafter, abort)
 
 
@@ -240,12 +239,7 @@ class _Answer:
 
 
 def _accept(
-    kv: KvSession,
-    start: int,
-    rows: Logits,
-    draft: Draft | None,
-    answer: _Answer,
-    abort: Abort | None,
+    rows: Logits, draft: Draft | None, answer: _Answer
 ) -> tuple[int, Reason | Literal["retry"] | None]:
     """Add the model's own tokens, one for each row while the draft foresaw them.
 
@@ -253,12 +247,7 @@ def _accept(
     """
     drafted = draft.tokens if draft else ()
     for number, row in enumerate(rows):
-        exact = row
-        if len(rows) > 1 and _is_tie(row):
-            kv.truncate(start + len(answer.tokens) - 1)
-            exact = kv.extend(answer.tokens[-1:], abort=abort)[-1]
-            drafted = drafted[:number]
-        reason = answer.take(exact)
+        reason = answer.take(row)
         right = number < len(drafted) and answer.tokens[-1:] == [drafted[number]]
         if reason or not right:
             return number + (right and reason != "retry"), reason
@@ -273,12 +262,19 @@ def _evaluate(
     rows = kv.extend(tokens, logits=len(tokens), abort=abort)
     if drafter:
         drafter.record_cost(len(tokens), time.process_time() - started)
+        if draft is None:
+            drafter.compare(token, rows[-1])
     return rows
 
 
-def _is_tie(row: Logits) -> bool:
-    second, first = np.partition(row, -2)[-2:]
-    return bool(first - second < TIE_LOGITS)
+def _try_out(
+    kv: KvSession, token: int, draft: Draft, drafter: Drafter, abort: Abort | None
+) -> None:
+    """Evaluate a draft and forget it again: only to see whether its rows are those of single tokens."""
+    length = len(kv.tokens)
+    tokens = [token, *draft.tokens]
+    drafter.begin_trial(tokens, kv.extend(tokens, logits=len(tokens), abort=abort))
+    kv.truncate(length)
 
 
 def _log_sum(row: Logits) -> float:

@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from assist.models.model import Logits
+
 DRAFT_TOKENS_MAX = 15
+# Batches that processors' kernels like; few sizes, so that each is soon measured and tried.
+BATCH_SIZES = frozenset({2, 3, 4, 8, 16})
 MATCH_TOKENS_MAX = 16
 # Matches are looked up by their last tokens, the longer key first.
 KEY_LENGTHS = (4, 2)
@@ -21,8 +25,10 @@ PRIOR_CHANCE = (0.0, 0.1, 0.45, 0.55, 0.6, 0.65, 0.7, 0.75, 0.82, 0.85, 0.85, 0.
 PRIOR_WEIGHT = 12.0
 MEMORY_TOKENS = 400.0
 # Cost of evaluating n tokens at once in units of one, before anything was measured.
-PRIOR_COST = {1: 1.0, 2: 2.3, 4: 3.1, 8: 4.6, 16: 7.6}
+PRIOR_COST = {1: 1.0, 2: 2.6, 4: 3.4, 8: 4.6, 16: 7.0}
 COST_RATE = 0.1
+# Rows of a batch that must equal those of single tokens before a draft of that size counts.
+EQUAL_ROWS_MIN = 3
 
 # Stands between texts in a source that do not follow each other.
 GAP = -1
@@ -64,7 +70,7 @@ class TokenIndex:
             best = (0, 0)
             for at in order[max(first, last - OCCURRENCES_MAX) : last][::-1]:
                 end = int(at) + length
-                if end < len(self.tokens):
+                if end < len(self.tokens) and self.tokens[end] != GAP:
                     size = self._match(context, end)
                     best = max(best, (size, end)) if size > best[0] else best
             if best[0]:
@@ -81,10 +87,26 @@ class TokenIndex:
 
 @dataclass
 class DraftStatistics:
-    """What drafting has brought on this machine: right tokens by source and match, cost by batch."""
+    """What drafting has brought on this machine: right tokens by source and match, cost by batch.
+
+    ``equal_rows`` counts by batch size the rows that were the same, bit for bit, as those of
+    single tokens; ``is_exact`` is false once one was not. Kernels for one token may add in
+    another order than those for several, and then a draft could change a text.
+    """
 
     right: dict[tuple[str, int], tuple[float, float]] = field(default_factory=dict)
     cost_s: dict[int, float] = field(default_factory=dict)
+    equal_rows: dict[int, int] = field(default_factory=dict)
+    is_exact: bool = True
+
+    def needs_trial(self, size: int) -> bool:
+        """Whether it is not known yet that a batch of this size gives the rows of single tokens."""
+        return self.equal_rows.get(size, 0) < EQUAL_ROWS_MIN
+
+    def record_trial(self, size: int, equal: bool) -> None:
+        """Learn from one row whether batches of this size are exact."""
+        self.equal_rows[size] = self.equal_rows.get(size, 0) + 1
+        self.is_exact = self.is_exact and equal
 
     def chance(self, source: str, match: int) -> float:
         """Estimated chance that the next drafted token is right."""
@@ -117,7 +139,10 @@ class DraftStatistics:
 
 
 class Drafter:
-    """Drafts for one answer; follows a match while it holds, so that a step costs no search."""
+    """Drafts for one answer; follows a match while it holds, so that a step costs no search.
+
+    The first drafts of a size are tried beside plain decoding; one row that differs turns all off.
+    """
 
     def __init__(
         self,
@@ -130,9 +155,13 @@ class Drafter:
         self._context = list(context[-MATCH_TOKENS_MAX:])
         self._written = 0
         self._followed: dict[int, tuple[int, int]] = {}
+        self._trial: tuple[tuple[int, ...], Logits] | None = None
+        self._tried = 0
 
     def propose(self, answer: Sequence[int], tokens_max: int) -> Draft | None:
         """What may follow ``answer`` within ``tokens_max`` tokens of it; none where it does not pay."""
+        if not self._statistics.is_exact:
+            return None
         for token in answer[self._written :]:
             self._follow(token)
         self._written = len(answer)
@@ -146,6 +175,25 @@ class Drafter:
             if best is None or size > best.match:
                 best = Draft(_until_gap(index.tokens[end : end + room]), name, size)
         return self._worthwhile(best) if best and best.tokens else None
+
+    def needs_trial(self, size: int) -> bool:
+        """Whether the next batch of this size has to be given to :meth:`begin_trial`."""
+        return self._statistics.needs_trial(size)
+
+    def begin_trial(self, tokens: Sequence[int], rows: Logits) -> None:
+        """``rows`` came from evaluating ``tokens`` at once; single tokens follow."""
+        self._trial, self._tried = (tuple(tokens), rows), 0
+
+    def compare(self, token: int, row: Logits) -> None:
+        """``row`` came from evaluating ``token`` alone."""
+        if self._trial is None:
+            return
+        tokens, rows = self._trial
+        if self._tried >= len(tokens) or tokens[self._tried] != token:
+            self._trial = None
+            return
+        self._statistics.record_trial(len(tokens), np.array_equal(rows[self._tried], row))
+        self._tried += 1
 
     def record(self, draft: Draft, accepted: int) -> None:
         """The first ``accepted`` tokens of a draft were right."""
@@ -172,9 +220,9 @@ class Drafter:
         for index in range(len(draft.tokens)):
             chance *= statistics.chance(draft.source, draft.match + index)
             expected += chance
-            gain = expected / statistics.cost(index + 2)
-            if gain > best:
-                best, length = gain, index + 1
+            size = index + 2
+            if size in BATCH_SIZES and expected / statistics.cost(size) > best:
+                best, length = expected / statistics.cost(size), index + 1
         return Draft(draft.tokens[:length], draft.source, draft.match) if length else None
 
 

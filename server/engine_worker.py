@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, cast
 from assist.analysis.document import Document, Edit, Span
 from assist.cache.kv import Reuse, ReusePolicy
 from assist.cache.store import open_store
+from assist.completion.answer import Threshold
 from assist.completion.candidate import Candidate
 from assist.completion.engine import Completion, CompletionOptions, EngineSession, complete
 from assist.models.errors import ModelError
@@ -223,6 +224,8 @@ def _answer(engine: Engine, request: messages.Complete, document: Document | Non
             multiline=request.invoked,
             monitors=request.monitors,
             candidates=request.candidates,
+            # Whoever asks wants to see what there is.
+            threshold="eager" if request.invoked else cast(Threshold, request.threshold),
         )
         seen, offset = _with_selected(request, document)
         position = seen.position_at(offset)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +30,7 @@ def check(source: Sequence[int], context: Sequence[int], drafted: Sequence[int])
 def test_what_followed_the_longest_match_is_drafted() -> None:
     check([1, 2, 3, 4, 5], [9, 1, 2, 3], [4, 5])
     check([7, 2, 3, 8, 1, 2, 3, 4], [1, 2, 3], [4])
+    check([1, 2, 3, 8, 1, 2, 3, GAP], [1, 2, 3], [8, 1, 2])
     check([1, 2, 3, 4, 1, 2, 3, 5], [1, 2, 3], [5])
     check([1, 2, 3], [8, 9], [])
     check([1, 2, GAP, 3], [1, 2], [])
@@ -46,6 +48,28 @@ def test_a_match_is_followed_while_it_holds() -> None:
     second = drafter.propose([3, 4], 100)
     assert second is not None and (second.tokens, second.match) == ((5, 6), 4)
     assert drafter.propose([3, 4, 9], 100) is None
+
+
+def test_one_row_that_differs_turns_drafting_off() -> None:
+    statistics = DraftStatistics()
+    index = TokenIndex(range(40))
+    rows = np.arange(12, dtype=np.float32).reshape(4, 3)
+    drafter = Drafter([("document", index)], statistics, range(12))
+    draft = drafter.propose([], 100)
+    assert draft is not None and drafter.needs_trial(4)
+    drafter.begin_trial([11, 12, 13, 14], rows)
+    for token, row in zip([11, 12, 13], rows, strict=False):
+        drafter.compare(token, row)
+    assert not drafter.needs_trial(4) and drafter.needs_trial(8)
+    assert drafter.propose([], 100)
+    drafter.begin_trial([11, 12, 13, 14], rows)
+    drafter.compare(11, rows[0])
+    drafter.compare(99, rows[0])
+    drafter.compare(12, rows[0])
+    assert drafter.propose([], 100), "another token was evaluated"
+    drafter.begin_trial([11, 12, 13, 14], rows)
+    drafter.compare(11, rows[0] + np.float32(1e-3))
+    assert drafter.propose([], 100) is None
 
 
 def test_drafting_ends_where_it_does_not_pay() -> None:

@@ -105,6 +105,7 @@ def test_drafts_never_change_a_text(repeated: str, answer: str) -> None:
         session = session_of({"x = ": answer})
         for size in range(1, 17):
             session.drafts.record_cost(size, 1.0)
+            session.drafts.equal_rows[size] = 99
         options = CompletionOptions(speculate=speculate)
         completions.append(run(session, source, options))
     assert completions[0].candidates == completions[1].candidates

@@ -9,6 +9,7 @@ import random
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal
 
@@ -60,18 +61,28 @@ def read_sources(packages: Sequence[str]) -> list[Source]:
 def mine_holes(sources: Sequence[Source], limit: int, seed: int) -> Iterator[tuple[Source, Hole]]:
     """``limit`` holes, the same for the same sources and seed; stretches of one file together."""
     chance = random.Random(seed)
-    order = list(sources)
     count = 0
-    while order and count < limit:
-        chance.shuffle(order)
-        for source in order:
+    while count < limit:
+        before = count
+        for source in _in_turn(sources, chance):
             for hole in _stretch(source, chance):
                 if count >= limit:
                     return
                 count += 1
                 yield source, hole
-        if not count:
+        if count == before:
             return
+
+
+def _in_turn(sources: Sequence[Source], chance: random.Random) -> Iterator[Source]:
+    """Every source once, shuffled, one of each package in turn, so that no package outweighs others."""
+    by_package: dict[str, list[Source]] = {}
+    for source in sources:
+        by_package.setdefault(source.package, []).append(source)
+    for group in by_package.values():
+        chance.shuffle(group)
+    for sources in zip_longest(*by_package.values()):
+        yield from (source for source in sources if source)
 
 
 def _sources(package: str) -> Iterator[Source]:

@@ -21,8 +21,16 @@ from assist.server.bench.mined import Hole, Source, mine_holes, read_sources
 from assist.server.bench.report import append_case, format_figure, read_cases, share, write_cases
 from assist.server.progress import show_progress
 
-# Packages that the embedded model was not trained on and that its adapter's ranker was not either.
+# Packages that neither the embedded model nor the ranker was trained on.
 PACKAGES = ("arrow", "funcy", "geopy", "humanize", "structlog", "tenacity", "tomlkit")
+# Packages with permissive licences whose holes the ranker is trained on; the embedded model's own
+# training leaves them out.
+TRAINING_PACKAGES = (
+    *("anyio", "coverage", "cycler", "diskcache", "filelock", "fire", "fonttools", "gguf"),
+    *("huggingface-hub", "iniconfig", "lsprotocol", "matplotlib", "mypy", "narwhals", "numpy"),
+    *("onnx", "pygls", "pytest-asyncio", "pytest-lsp", "referencing", "scipy", "sqlite-utils"),
+    *("termcolor", "truststore", "wheel"),
+)
 TOKENS_MAX = 48
 CONTEXT_TOKENS = 384
 
@@ -56,7 +64,7 @@ class RankingCase:
 @click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write every case.")
 @click.option("--resume", is_flag=True, help="Skip the holes that the CSV has already.")
-@click.option("--features", is_flag=True, help="Write the features too, for training.")
+@click.option("--training", is_flag=True, help="Draw what the ranker is trained on, with features.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
     model: str,
@@ -65,11 +73,11 @@ def command(
     seed: int,
     csv_path: Path | None,
     resume: bool,
-    features: bool,
+    training: bool,
     as_json: bool,
 ) -> None:
     """Judge the ranker: what it hides of wrong and of right answers at each threshold."""
-    sources = read_sources(packages or PACKAGES)
+    sources = read_sources(packages or (TRAINING_PACKAGES if training else PACKAGES))
     if not sources:
         raise click.UsageError("None of these packages is installed. Name others by --package.")
     cases = read_cases(csv_path, RankingCase) if resume and csv_path else []
@@ -84,7 +92,7 @@ def command(
     opened = open_model(model)
     session = EngineSession(KvSession(opened.model), opened.template)
     with show_progress() as progress:
-        for number, case in enumerate(run_holes(session, holes, load_ranker(), features), 1):
+        for number, case in enumerate(run_holes(session, holes, load_ranker(), training), 1):
             cases.append(case)
             if csv_path:
                 append_case(csv_path, case)

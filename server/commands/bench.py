@@ -15,6 +15,7 @@ BENCHES: dict[str, str] = {
     "suggest": "suggest",
     "ranking": "ranking",
     "reopen": "reopen",
+    "speculation": "speculation",
     "typing": "typing",
 }
 
