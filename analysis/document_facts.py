@@ -7,6 +7,7 @@ import time
 from collections import OrderedDict
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -109,6 +110,17 @@ class DocumentFacts:
         self._names: Names | None = None
         self._asked: dict[tuple[str, str], Future[Any]] = {}
         self._known: dict[tuple[str, str], Value] = {}
+        self.forget_time()
+
+    def forget_time(self) -> None:
+        """Count anew how long answers were waited for: ``waited_seconds`` in all, and how many
+        (``late``) came after the time of one question."""
+        self.waited_seconds = 0.0
+        self.late = 0
+
+    def wait(self, seconds: float) -> None:
+        """Wait until what was asked so far is answered, ``seconds`` at most."""
+        wait_for(self._asked.values(), seconds)
 
     def names(self) -> frozenset[str] | None:
         """Every name that the statement can read; none where star imports bring unknown ones."""
@@ -177,14 +189,19 @@ class DocumentFacts:
         try:
             result = future.result(wait)
         except FutureTimeoutError:
-            self.seconds_left -= time.perf_counter() - started
             return OPEN
-        self.seconds_left -= time.perf_counter() - started
+        finally:
+            self._count(time.perf_counter() - started)
         if result is None:
             del self._asked[key]  # a failure may be over at the next question
             return OPEN
         self._known[key] = value_from_json(result)
         return self._known[key]
+
+    def _count(self, seconds: float) -> None:
+        self.seconds_left -= seconds
+        self.waited_seconds += seconds
+        self.late += seconds >= QUESTION_SECONDS_MAX
 
 
 def _receivers_near(text: str, offset: int) -> list[str]:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import abc
 import enum
+import importlib
+import importlib.machinery
 import re
+import sys
+import sysconfig
 from collections import OrderedDict
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +25,15 @@ MEMBERS_MAX = 4_000
 
 _DYNAMIC = re.compile(r"setattr\(|__dict__|__getattr__|__getattribute__|locals\(\)")
 _PLAIN_METACLASSES = frozenset({"type", "ABCMeta", "EnumMeta", "EnumType", "_ProtocolMeta"})
-_LOOSE_CLASSES = frozenset({"SimpleNamespace", "Namespace", "Mock", "MagicMock", "ModuleType"})
+_LOOSE_CLASSES = frozenset(
+    {"SimpleNamespace", "Namespace", "Mock", "MagicMock", "ModuleType", "Callable"}
+)
 _READ_OF_SELF = re.compile(r"\b(?:self|cls)\.([^\W\d]\w*)(?!\w)(?!\s*(?:[-+*/|&]?=(?!=)|:[^=]*=))")
 _ASSIGNED_ON_SELF = re.compile(r"\b(?:self|cls)\.([^\W\d]\w*)\s*(?:=(?!=)|:|,|\))")
 # what classes have through the usual metaclasses
 _CLASS_MEMBERS = frozenset(dir(type)) | frozenset(dir(abc.ABCMeta)) | frozenset(dir(enum.EnumMeta))
+
+_EXTENSIONS = str(Path(sysconfig.get_path("stdlib")) / "lib-dynload")
 
 Key = tuple[str, float, str]
 
@@ -101,11 +110,33 @@ def names_of(value: Any, context: Any) -> Iterator[str]:
     """Attributes of a value in its stub and in its source."""
     if value.is_class():
         yield from _CLASS_MEMBERS
+    if value.is_module():
+        yield from extension_names(value)
     both = [value, *(other for other in convert_values({value}) if other is not value)]
     for one in both:
         for filter_ in one.get_filters(origin_scope=context.tree_node):
             for name in filter_.values():
                 yield name.string_name
+
+
+def extension_names(module: Any) -> frozenset[str]:
+    """What our own interpreter's extension module of the standard library offers, for the same or an
+    older Python; empty for all others, which have a source to read or are not to be imported."""
+    name = module.py__name__()
+    version = module.inference_state.environment.version_info[:2]
+    if name not in sys.stdlib_module_names or version > sys.version_info[:2]:
+        return frozenset()
+    return _extension_names(name)
+
+
+@lru_cache(maxsize=64)
+def _extension_names(name: str) -> frozenset[str]:
+    spec = importlib.machinery.BuiltinImporter.find_spec(name)
+    if spec is None:
+        spec = importlib.machinery.PathFinder.find_spec(name, [_EXTENSIONS])
+    if spec is None:
+        return frozenset()
+    return frozenset(dir(importlib.import_module(name)))
 
 
 # --- whether there may be more ------------------------------------------------------------------
@@ -165,7 +196,7 @@ def _is_open_module(module: Any) -> bool:
     if tree is None:
         return True
     if module.is_stub() and all(other.is_stub() for other in convert_values({module})):
-        return True  # only described, for another version or platform
+        return not extension_names(module)  # only described, for another version or platform
     if not module.is_stub() and used(tree, "globals"):
         return True
     if any(get_parent_scope(name.parent) is tree for name in used(tree, "__getattr__")):

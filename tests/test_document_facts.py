@@ -122,6 +122,7 @@ def test_members_of_what_is_certain(
         ("x: shapes.Point = missing()\nx = missing()", "x"),
         ("", "1 +"),
         ("", "await x"),
+        ("from typing import Callable\nx: Callable[[], int]", "x"),
     ],
 )
 def test_what_is_not_certain_stays_open(source: FactsSource, before: str, expression: str) -> None:
@@ -185,6 +186,14 @@ def test_modules(source: FactsSource) -> None:
     assert "_hidden" in (inside.module(".inner").members or ())
     assert found.module("nowhere") == OPEN
     assert (facts_at(source, "import os\n$0").value("os.path").members or set()) >= {"join"}
+
+
+@pytest.mark.parametrize("name", ["sys", "math", "atexit"])
+def test_extension_modules_of_the_standard_library_are_known(
+    source: FactsSource, name: str
+) -> None:
+    found = facts_at(source, f"import {name}\n$0").value(name).members
+    assert found is not None and set(dir(__import__(name))) <= found
 
 
 def test_exceptions(source: FactsSource) -> None:

@@ -36,6 +36,8 @@ FACTS = GivenFacts(
             "open_file",
             "anything",
             "len",
+            "isinstance",
+            "hasattr",
             "print",
             "unknown",
             "config",
@@ -141,6 +143,9 @@ def by(marked: str, candidate: str, facts: GivenFacts = FACTS) -> str:
         ("$0", "with opened as p:\n    p.stam", "attribute"),
         ("x = Color.$0", "RED", ""),
         ("x = Color.$0", "BLUE", "attribute"),
+        ("x = $0", "isinstance(path, unknown) and path.stam", ""),
+        ("x = $0", "isinstance(unknown, len) and path.stam", "attribute"),
+        ("x = hasattr(path, 'stam') and path.$0", "stam", ""),
     ],
 )
 def test_attributes(marked: str, candidate: str, monitor: str) -> None:
@@ -174,6 +179,8 @@ def test_self(marked: str, candidate: str, monitor: str) -> None:
     [
         ("x = $0", "path", ""),
         ("x = $0", "pth", "names"),
+        ("$0", "one, two = unknown()", ""),
+        ("$0", "(one, two), three = unknown()", ""),
         ("x = $0", "not path", ""),
         ("x = $0", "lambda a, b=1: a + b", ""),
         ("x = $0", "lambda a: c", "names"),
@@ -234,6 +241,7 @@ def test_imports(marked: str, candidate: str, monitor: str) -> None:
         ("$0", "anything(path, whatever=1)", ""),
         ("$0", "open_file(path, 'r', path)", "arity"),
         ("$0", "open_file()", "arity"),
+        ("match path:\n    case $0", "open_file(mode='r'):", ""),
         ("$0", "open_file(mode='r')", "arity"),
         ("$0", "open_file(file=path)", ""),
         ("$0", "open_file(*path)", ""),

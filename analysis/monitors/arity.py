@@ -12,7 +12,7 @@ def legal(slot: Slot, view: View) -> Legal:
     """Nothing where no signature takes so many positional arguments, or a required one is missing
     at the end of the call."""
     frame = slot.frames[-1]
-    if frame.unpacked or frame.comprehension or not slot.subject:
+    if frame.unpacked or frame.comprehension or not slot.subject or slot.keyword == "case":
         return None
     signatures = view.value(slot.subject).signatures
     if not signatures:

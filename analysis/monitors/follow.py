@@ -42,8 +42,8 @@ def partial(place: Place) -> Slot | None:
     role = place.role()
     if role is None or (role is Role.ATTRIBUTE and place.may_store()):
         return None
-    if role is Role.NAME and place.last == "=" and not place.frames:
-        return None  # it may be the next target of a chain of assignments
+    if role is Role.NAME and (place.may_store() or (place.last == "=" and not place.frames)):
+        return None  # it may be the next target of an assignment
     return place.slot(role, name, place.lex.offset, False)
 
 

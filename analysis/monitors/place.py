@@ -11,6 +11,8 @@ from assist.analysis.monitors.slot import Bracket, Frame, Role, Slot, Use
 
 SOFT_KEYWORDS = frozenset({"match", "case", "type"})
 
+NARROWING = ("isinstance", "issubclass", "hasattr", "callable", "type")
+
 _BINDING_STARTS = frozenset({"(", ",", "*", "**", "/", "[", "lambda"})
 _EXCEPTION_ENDS = frozenset({":", ",", ")", "as", "", "from"})
 
@@ -170,8 +172,14 @@ class Place:
             self.closed = None
 
     def receiver(self, end: int) -> str:
-        """Text of the expression that ends before the dot or bracket at ``end``."""
-        return self.text[self.primary : end].rstrip().removesuffix(".").rstrip()
+        """Text of the expression that ends before the dot or bracket at ``end``.
+
+        Empty where the watched text asks for its type, so that it may be more than its definition
+        says.
+        """
+        text = self.text[self.primary : end].rstrip().removesuffix(".").rstrip()
+        is_narrowed = any(f"{question}({text}" in self.text for question in NARROWING)
+        return "" if is_narrowed else text
 
     def slot(
         self,

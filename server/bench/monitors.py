@@ -6,7 +6,7 @@ import json
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,14 @@ from assist.analysis.monitors.registry import MONITORS
 from assist.analysis.monitors.session import session
 from assist.analysis.monitors.view import Facts
 from assist.analysis.scope import Scope
+from assist.server.bench.monitor_effects import (
+    EffectCase,
+    choose,
+    judge,
+    measure_effects,
+    name_of,
+    summarize_effects,
+)
 from assist.server.bench.monitor_positions import KINDS, MonitorPosition, locate, mine
 from assist.server.bench.report import (
     append_case,
@@ -90,6 +98,8 @@ class ReferenceCase:
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write every case.")
 @click.option("--resume", is_flag=True, help="Skip the positions that the CSV has already.")
 @click.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a page.")
+@click.option("--model", help="Also complete with and without monitors, with this model or file.")
+@click.option("--per-kind", default=40, show_default=True, help="Positions of a kind for --model.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
     limit: int | None,
@@ -100,9 +110,15 @@ def command(
     csv_path: Path | None,
     resume: bool,
     html_path: Path | None,
+    model: str | None,
+    per_kind: int,
     as_json: bool,
 ) -> None:
-    """Measure the monitors on the code of installed packages, without a model."""
+    """Measure the monitors on the code of installed packages.
+
+    Without --model: how often they would have forbidden what people wrote. With it: what they
+    change in the model's answers.
+    """
     if mine_seed is not None:
         write_cases(positions, mine(mine_seed))
         click.echo(f"Wrote {positions}.")
@@ -112,6 +128,10 @@ def command(
         for position in read_cases(positions, MonitorPosition)
         if (not kinds or position.kind in kinds) and split in ("all", position.split)
     ]
+    if model is not None:
+        effects = _measure_effects(chosen, model, per_kind, csv_path, resume)
+        _print(summarize_effects(effects), effects, html_path, as_json)
+        return
     if limit is not None and len(chosen) > limit:
         chosen = [chosen[at * len(chosen) // limit] for at in range(limit)]
     cases = _read_done(csv_path) if resume else []
@@ -129,18 +149,48 @@ def command(
             cases.append(case)
             if csv_path is not None:
                 append_case(csv_path, case)
-    summary = summarize(cases, lost)
+    _print(summarize(cases, lost), cases, html_path, as_json)
+
+
+def _print(
+    summary: dict[str, Any], cases: Sequence[Any], html_path: Path | None, as_json: bool
+) -> None:
     if html_path is not None:
         write_html(html_path, "assist bench monitors", _flat(summary), cases)
     if as_json:
         click.echo(json.dumps(summary, indent=2))
     else:
         for key, value in _flat(summary).items():
-            click.echo(f"{key:28} {format_figure(value)}")
+            click.echo(f"{key:52} {format_figure(value)}")
 
 
-def name_of(position: MonitorPosition) -> str:
-    return f"{position.kind} {position.path}:{position.start}"
+def _measure_effects(
+    positions: list[MonitorPosition],
+    model: str,
+    per_kind: int,
+    csv_path: Path | None,
+    resume: bool,
+) -> list[EffectCase]:
+    chosen = choose(positions, per_kind)
+    names = {name_of(position) for position in chosen}
+    earlier = read_cases(csv_path, EffectCase) if resume and csv_path is not None else []
+    cases = [case for case in earlier if case.position in names]
+    done = {case.position for case in cases}
+    waiting = [position for position in chosen if name_of(position) not in done]
+    if csv_path is not None:
+        write_cases(csv_path, cases)
+    with show_progress() as report:
+        for number, pair in enumerate(measure_effects(waiting, model)):
+            report("Completing with and without monitors", number / len(waiting))
+            cases += pair
+            if csv_path is not None:
+                for case in pair:
+                    append_case(csv_path, case)
+        report("Checking the answers", None)
+        cases = judge(cases, chosen)
+    if csv_path is not None:
+        write_cases(csv_path, cases)
+    return cases
 
 
 def measure(positions: Iterable[MonitorPosition]) -> Iterator[ReferenceCase | None]:
@@ -218,7 +268,9 @@ def summarize(cases: list[ReferenceCase], lost: int) -> dict[str, Any]:
 
 def _flat(summary: dict[str, Any]) -> dict[str, Any]:
     recall = {
-        f"recall {name}": value for name, value in summary["recall"].items() if value["total"]
+        f"recall {name}": value
+        for name, value in summary.get("recall", {}).items()
+        if value["total"]
     }
     return {**{key: value for key, value in summary.items() if key != "recall"}, **recall}
 

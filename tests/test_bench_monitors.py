@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assist.server.bench.monitor_effects import PROBE, EffectCase, judge, summarize_effects
+from assist.server.bench.monitor_positions import KINDS, MonitorPosition, mine
+from assist.server.bench.static_check import find_missing, is_available
+
+SHAPES = "class Circle:\n    radius: float = 1.0\n\n\ncircle = Circle()\n"
+
+
+def check(tmp_path: Path, line: str, expected: set[tuple[str, str]]) -> None:
+    """``expected`` are the (what, name) that do not exist in a file of a package with this line."""
+    package = tmp_path / "root" / "shapes"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(SHAPES)
+    (package / "user.py").write_text("")
+    text = f"import shapes\n{line}\n"
+    found = find_missing(tmp_path / "root", {"shapes/user.py": text}, tmp_path / "work")
+    assert {(missing.what, missing.name) for missing in found["shapes/user.py"]} == expected
+    assert all(missing.line == 2 for missing in found["shapes/user.py"])
+
+
+@pytest.mark.skipif(not is_available(), reason="the independent check is mypy")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("print(shapes.circle.radius)", set()),
+        (f"print(shapes.circle.{PROBE})", {("attribute", PROBE)}),
+        ("print(shapes.round)", {("attribute", "round")}),
+        ("print(circle)", {("name", "circle")}),
+        ("shapes.Circle(size=1)", {("keyword", "size")}),
+    ],
+)
+def test_what_does_not_exist_is_found(
+    tmp_path: Path, line: str, expected: set[tuple[str, str]]
+) -> None:
+    check(tmp_path, line, expected)
+
+
+def effect(variant: str, **changes: object) -> EffectCase:
+    fields = dict.fromkeys(("checked", "rejected", "masked", "open", "late"), 0)
+    times = dict.fromkeys(("legal_mass", "monitors_ms", "waited_ms", "decode_ms"), 0.0)
+    flags = dict.fromkeys(
+        ("next_match", "all_match", "was_parsable", "resolvable", "closed"), False
+    )
+    given = {**fields, **times, **flags, "parsable": True, "answer": "x", **changes}
+    return EffectCase(position="p", kind="attribute", model="m", variant=variant, **given)  # type: ignore[arg-type]
+
+
+def test_figures_compare_the_variants() -> None:
+    cases = [
+        effect("without", next_match=False, missing="attribute y", receiver_known=True),
+        effect("with", next_match=True, missing="", receiver_known=True, monitors_ms=2.0),
+        effect("with", resolvable=True, closed=True, answer="", late=1),
+    ]
+    figures = summarize_effects(cases)
+    assert figures["next identifier, without"]["share"] == 0.0
+    assert figures["next identifier, with"]["share"] == 0.5
+    assert figures["missing attribute, receiver known, without"]["hits"] == 1
+    assert figures["missing attribute, receiver known, with"]["hits"] == 0
+    assert figures["attribute closed where jedi resolves"]["share"] == 1.0
+    assert figures["monitors ms p95"] == 2.0 and figures["facts that came late"] == 1
+
+
+def test_answers_in_files_that_are_gone_are_not_judged() -> None:
+    position = MonitorPosition("name", "test", "click", "0", "click/gone.py", 0, 1, "0")
+    assert judge([effect("with")], [position]) == [effect("with")]
+
+
+@pytest.mark.deep
+def test_mining_draws_the_same_holes_again() -> None:
+    assert mine(7, 0.01) == mine(7, 0.01)
+    assert {position.kind for position in mine(7, 0.01)} <= set(KINDS)
