@@ -117,6 +117,11 @@ def replace_version(document: Document, version: int) -> Document:
     return changed
 
 
+def plain(text: str) -> str:
+    """Text with ``\\n`` for every line end, as Python reads it."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _line_starts(text: str, start: int = 0, end: int | None = None) -> Iterator[int]:
     """Starts of the lines whose ends lie in ``text[start:end]``."""
     end = len(text) if end is None else end

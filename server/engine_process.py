@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 from assist.analysis.document import Document
 from assist.server import messages
-from assist.server.messages import HEADER, Message, MessageError, decode, decode_lengths, encode
+from assist.server.messages import Message, MessageError, encode
+from assist.server.pipes import read_message
 from assist.server.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -256,15 +257,8 @@ class EngineProcess:
             logger.error("The engine ended (%s). %s", code, " | ".join(self._stderr))
 
     async def _receive_all(self, stdout: asyncio.StreamReader) -> None:
-        while True:
-            try:
-                header = await stdout.readexactly(HEADER.size)
-                head_length, body_length = decode_lengths(header)
-                head = await stdout.readexactly(head_length)
-                body = await stdout.readexactly(body_length)
-            except asyncio.IncompleteReadError:
-                return
-            self._receive(decode(head, body))
+        while (message := await read_message(stdout)) is not None:
+            self._receive(message)
 
     def _receive(self, message: Message) -> None:
         match message:

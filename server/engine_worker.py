@@ -22,8 +22,9 @@ from assist.models.llama import KeyType, LlamaOptions
 from assist.models.model import Aborted
 from assist.models.open import open_model
 from assist.server import messages
-from assist.server.messages import Message, decode, decode_lengths, encode
+from assist.server.messages import Message, encode
 from assist.server.names import NameQuestions
+from assist.server.pipes import own_pipes, read_messages
 from assist.server.reports.completion import completion_report
 from assist.server.settings import Settings
 from assist.server.statistics_writer import StatisticsWriter
@@ -71,7 +72,7 @@ class Engine:
 
 def main() -> None:
     """Serve messages on standard input and output until the server closes them."""
-    source, target = _own_pipes()
+    source, target = own_pipes()
     lock = threading.Lock()
 
     def write(message: Message) -> None:
@@ -115,22 +116,10 @@ def _work_idle(engine: Engine, kv: KvSession) -> None:
         kv.reset()
 
 
-def _own_pipes() -> tuple[BinaryIO, BinaryIO]:
-    """The pipes, moved away from descriptors 0 and 1, so that a print in native code hurts nothing."""
-    source = os.fdopen(os.dup(0), "rb")
-    target = os.fdopen(os.dup(1), "wb")
-    null = os.open(os.devnull, os.O_RDWR)
-    os.dup2(null, 0)
-    os.dup2(2, 1)
-    os.close(null)
-    return source, target
-
-
 def _read(engine: Engine, source: BinaryIO) -> None:
     try:
-        while header := source.read(messages.HEADER.size):
-            head_length, body_length = decode_lengths(header)
-            _receive(engine, decode(source.read(head_length), source.read(body_length)))
+        for message in read_messages(source):
+            _receive(engine, message)
     finally:
         # The server is gone or talks nonsense; native code of the main thread cannot be waited for.
         engine.names.scopes.close()

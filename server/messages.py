@@ -228,6 +228,90 @@ class Pong:
     figures: dict[str, Any]
 
 
+# --- server to search and back ------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Search:
+    """Search faster versions in a file with this unsaved text; ``seconds`` for one function.
+
+    ``line`` (1-based, 0: all of them) keeps the function around it, ``since`` (empty: all of them)
+    those that changed since a git revision.
+    """
+
+    path: str
+    text: str
+    line: int
+    since: str
+    min_speedup: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class SearchStep:
+    """What is being done; ``fraction`` of the whole, below 0 where it is not known."""
+
+    step: str
+    fraction: float
+
+
+@dataclass(frozen=True)
+class Offer:
+    """The best suggestion for the file, in words."""
+
+    function: str
+    title: str
+    headline: str
+    evidence: str
+
+
+@dataclass(frozen=True)
+class SearchFound:
+    """The object of ``assist suggest --format json``, the folder of its names, and it as Markdown.
+
+    ``offers`` has one item or none; ``nothing`` is the sentence for a user where it has none.
+    """
+
+    report: dict[str, Any]
+    folder: str
+    markdown: str
+    offers: tuple[Offer, ...]
+    nothing: str
+
+
+@dataclass(frozen=True)
+class SearchFailed:
+    """Nothing can be searched; the message says what to do."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class AskEdits:
+    """Which edits make the offer of ``text``, the file's text of now?"""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class LineEdit:
+    """``text`` replaces what lies between two places, 0-based lines and columns in code points."""
+
+    start_line: int
+    start_column: int
+    end_line: int
+    end_column: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Edits:
+    """Answer to :class:`AskEdits`; none fit where ``is_current`` is false."""
+
+    is_current: bool
+    edits: tuple[LineEdit, ...] = ()
+
+
 ToEngine = (
     Load
     | Configure
@@ -244,7 +328,9 @@ ToEngine = (
 )
 Answer = Completed | Names | Described | Stopped
 FromEngine = Loading | Ready | Failed | Partial | Answer | Pong
-Message = ToEngine | FromEngine
+ToSearch = Search | AskEdits
+FromSearch = SearchStep | SearchFound | SearchFailed | Edits
+Message = ToEngine | FromEngine | ToSearch | FromSearch
 _KINDS: dict[str, type] = {kind.__name__: kind for kind in typing.get_args(Message)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import logging
 import typing
@@ -160,6 +161,25 @@ class Protocol(LanguageServerProtocol):
         # Requests of our own are in the same table; a client cannot cancel those.
         if isinstance(future, asyncio.Task):
             future.cancel()
+
+    @lsp_method(lsp.WORKSPACE_EXECUTE_COMMAND)
+    async def lsp_workspace__execute_command(  # type: ignore[override]
+        self, params: lsp.ExecuteCommandParams
+    ) -> Any:
+        """As pygls does it, but as a task, which a client can cancel."""
+        steps = super().lsp_workspace__execute_command(params)
+        handler, arguments, keywords = next(steps)
+        result = handler(*arguments, **keywords)
+        return await result if inspect.isawaitable(result) else result
+
+    @lsp_method(lsp.SHUTDOWN)
+    async def lsp_shutdown(self, *_arguments: Any) -> None:  # type: ignore[override]
+        await self.fm.features[lsp.SHUTDOWN](None)
+        current: Any = asyncio.current_task()
+        for future in list(self._request_futures.values()):
+            if future is not current and not future.done():
+                future.cancel()
+        self._shutdown = True
 
     @lsp_method(lsp.EXIT)
     def lsp_exit(self, *_arguments: Any) -> Handler:

@@ -7,6 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
+from assist.analysis.document import plain
 from assist.analysis.errors import AnalysisError
 from assist.analysis.rules.splice import change_between, split_lines, with_change
 
@@ -20,11 +21,6 @@ class FileChangedError(AnalysisError):
 def read_text(path: Path) -> str:
     """Text with its own line ends; bytes that are no UTF-8 survive a round trip."""
     return path.read_bytes().decode(ENCODING, "surrogateescape")
-
-
-def plain(text: str) -> str:
-    """Text with ``\\n`` for every line end, as Python reads it."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def with_line_ends(raw: str, after: str) -> str:

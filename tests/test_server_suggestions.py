@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lsprotocol import types as lsp
 
-from support.lsp import Editor, editor
+from support.lsp import ANSWER_S_MAX, Editor, editor
+from support.processes import processes_below
 
 pytestmark = [pytest.mark.model, pytest.mark.asyncio]
 
@@ -28,6 +31,7 @@ def same(x: int) -> int:
     return x
 '''
 SEARCH_S_MAX = 240
+TRUSTED = {"workspace": {"trusted": True}}
 
 
 class Review:
@@ -65,6 +69,43 @@ class Review:
     @property
     def messages(self) -> list[str]:
         return [each.message for each in self.session.client.messages]
+
+
+def sleeping_tests(folder: Path) -> None:
+    """Tests that a search waits for."""
+    text = "import time\n\ndef test_it():\n    time.sleep(600)\n"
+    (folder / "test_words.py").write_text(text, encoding="utf-8")
+
+
+async def search_process(session: Editor) -> int:
+    """The process of the running search, once there is one."""
+    server = session.client._server
+    assert server is not None
+    async with asyncio.timeout(ANSWER_S_MAX):
+        while True:
+            for pid in processes_below(server.pid):
+                if "assist.server.search_worker" in command_of(pid):
+                    return pid
+            await asyncio.sleep(0.02)
+
+
+async def children_of(pid: int) -> list[int]:
+    """What a process has started, once it has."""
+    async with asyncio.timeout(ANSWER_S_MAX):
+        while not (found := processes_below(pid)):
+            await asyncio.sleep(0.02)
+    return found
+
+
+def command_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def is_alive(pid: int) -> bool:
+    return bool(command_of(pid))
 
 
 def module(folder: Path) -> str:
@@ -124,3 +165,45 @@ async def test_an_untrusted_workspace_runs_nothing(tmp_path: Path) -> None:
         assert await session.command("assist.findFaster", place) is None
         assert "Trust the workspace" in review.messages[-1]
         assert review.edits == []
+
+
+@pytest.mark.parametrize("how", ["request", "progress"])
+async def test_a_search_that_is_cancelled_leaves_nothing_running(tmp_path: Path, how: str) -> None:
+    uri = module(tmp_path)
+    sleeping_tests(tmp_path)
+    environment = {"ASSIST_HOME": str(tmp_path / "home")}
+    async with editor(uri=uri, settings=TRUSTED, environment=environment) as session:
+        review = Review(session)
+        session.open(SOURCE)
+        (action,) = await review.actions(5)
+        running = asyncio.create_task(review.run(action))
+        search = await search_process(session)
+        started = [search, *await children_of(search)]
+        if how == "request":
+            session.cancel_all()
+            with pytest.raises(Exception, match="cancel"):
+                await running
+        else:
+            token = list(session.client.progress_reports)[-1]
+            params = lsp.WorkDoneProgressCancelParams(token)
+            session.client.window_work_done_progress_cancel(params)
+            assert await running is None
+        async with asyncio.timeout(ANSWER_S_MAX):
+            while any(is_alive(pid) for pid in started):
+                await asyncio.sleep(0.05)
+        assert await session.command("assist.lastCompletion") is None
+
+
+async def test_a_search_that_is_killed_is_an_error_and_not_the_end(tmp_path: Path) -> None:
+    uri = module(tmp_path)
+    sleeping_tests(tmp_path)
+    environment = {"ASSIST_HOME": str(tmp_path / "home")}
+    async with editor(uri=uri, settings=TRUSTED, environment=environment) as session:
+        review = Review(session)
+        session.open(SOURCE)
+        (action,) = await review.actions(5)
+        running = asyncio.create_task(review.run(action))
+        os.kill(await search_process(session), signal.SIGKILL)
+        assert await running is None
+        assert "ended unexpectedly" in review.messages[-1]
+        assert len(await review.actions(5)) == 1

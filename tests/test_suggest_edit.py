@@ -9,7 +9,9 @@ from lsprotocol import types as lsp
 from assist.analysis.document import Document
 from assist.analysis.execution.verdict import Speedup, Subject, Verdict
 from assist.completion.edits import Suggestion
-from assist.server.features.suggestions import function_at, text_for, workspace_edit
+from assist.server.features.suggestions import workspace_edit
+from assist.server.messages import Offer
+from assist.server.reports.review import edits_for, text_for
 
 BEFORE = "import os\n\n\ndef f(xs):\n    return sorted(xs)[0]  # 𝔘\n\n\nclass A:\n    def g(self):\n        return 1\n"
 AFTER = BEFORE.replace("sorted(xs)[0]", "min(xs)")
@@ -22,7 +24,7 @@ def suggestion() -> Suggestion:
 
 
 def check(text: str, expected: str | None) -> None:
-    assert text_for(Document("file:///x/a.py", text, 7), suggestion()) == expected
+    assert text_for(text, suggestion()) == expected
 
 
 def test_the_text_that_was_verified() -> None:
@@ -38,13 +40,11 @@ def test_the_function_itself_changed_meanwhile() -> None:
     check("def broken(:", None)
 
 
-def test_line_ends_of_windows_are_no_change() -> None:
-    check(BEFORE.replace("\n", "\r\n"), AFTER)
-
-
 def test_edits_name_the_version_and_fit() -> None:
     document = Document("file:///x/a.py", BEFORE, 7)
-    edit = workspace_edit(document, AFTER, suggestion(), "utf-16", reviews=False)
+    edits = edits_for(BEFORE, suggestion())
+    offer = Offer("f", "Take the minimum", "2.00× faster", "Same behaviour.")
+    edit = workspace_edit(document, edits, offer, "utf-16", reviews=False)
     assert edit.document_changes is not None and edit.change_annotations is None
     (change,) = edit.document_changes
     assert isinstance(change, lsp.TextDocumentEdit)
@@ -53,11 +53,3 @@ def test_edits_name_the_version_and_fit() -> None:
     assert isinstance(only, lsp.TextEdit)
     assert (only.range.start.line, only.range.end.line) == (4, 5)
     assert only.new_text == "    return min(xs)  # 𝔘\n"
-
-
-def test_the_function_at_a_place() -> None:
-    document = Document("file:///x/a.py", BEFORE, 1)
-    assert function_at(document, BEFORE.index("sorted")) == "f"
-    assert function_at(document, BEFORE.index("return 1")) == "A.g"
-    assert function_at(document, 0) is None
-    assert function_at(Document("file:///x/a.py", "def f(:\n", 1), 3) is None

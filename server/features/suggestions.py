@@ -4,36 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from lsprotocol import types as lsp
 
-from assist.analysis.document import Document, Position, Span
-from assist.analysis.errors import AnalysisError, Cancelled
-from assist.analysis.rules.splice import (
-    change_between,
-    find,
-    function_source,
-    line_edits,
-    parse_module,
-    with_change,
-)
+from assist.analysis.document import Document, Position, Span, plain
+from assist.analysis.errors import AnalysisError
+from assist.analysis.outline import function_around
+from assist.server import messages
 from assist.server.convert import Encoding, offset_from, range_to
 from assist.server.language_server import AssistServer
+from assist.server.searching import Found, Progress, search
 from assist.server.settings import Settings
-from assist.server.source_text import plain
 from assist.server.uris import path_of
-from assist.server.workspace import find_interpreter, find_tests, find_workspace
-
-if TYPE_CHECKING:
-    # What searches is imported when a search is asked for: it would double the server's start.
-    from assist.completion.edits import Suggestion
-    from assist.server.reports.suggestions import SuggestReport
-    from assist.server.suggesting import RunOptions
 
 COMMAND = "assist.findFaster"
 KIND = lsp.CodeActionKind.RefactorRewrite
@@ -41,8 +28,8 @@ LANGUAGE = "python"
 OPTIONS = lsp.CodeActionOptions(code_action_kinds=[KIND], resolve_provider=True)
 NOT_TRUSTED = "This runs code of the workspace. Trust the workspace first (workspace.trusted)."
 CHANGED = "The function changed meanwhile, so nothing was edited. Ask again."
-SHARE_OF_TESTS = 3.0
-REJECTED_SHOWN_MAX = 3
+# Lines above and below the cursor in which its function is looked for.
+LINES_MAX = 3_000
 
 
 def register(server: AssistServer) -> None:
@@ -61,7 +48,7 @@ def register(server: AssistServer) -> None:
         ):
             return None
         offset = offset_from(document, params.range.start, session.encoding)
-        name = await asyncio.to_thread(function_at, document, offset)
+        name = function_at(document, offset)
         if name is None:
             return None
         line = document.position_at(offset).line
@@ -85,81 +72,67 @@ def register(server: AssistServer) -> None:
         """
         document = session.documents.get(str(place.get("uri", "")))
         line = place.get("line")
-        if document is None or not isinstance(line, int):
+        path = path_of(document.uri) if document is not None else None
+        if document is None or path is None or not isinstance(line, int):
             return None
         await session.settled()
         settings = session.settings_for(document.uri)
         if not settings.workspace_trusted:
             _say(lsp.MessageType.Warning, NOT_TRUSTED)
             return None
-        await asyncio.to_thread(_import_search)
-        from assist.server.reports.json import suggest_report
+        request = _request(document, path, line, str(place.get("scope", "function")), settings)
+        stop = asyncio.Event()
+        try:
+            async with (
+                running,
+                _progress("Finding a faster version", stop) as report_step,
+                search(request, report_step, stop) as found,
+            ):
+                if found is None:
+                    return None
+                return await _take(document.uri, found, bool(place.get("review")))
+        except AnalysisError as error:
+            _say(lsp.MessageType.Error, str(error))
+            return None
 
-        stop = threading.Event()
-        async with running, _progress("Finding a faster version", stop) as report_step:
-            try:
-                search = _options(document, line, str(place.get("scope", "function")), settings)
-                report = await _in_thread(_run, search, report_step, stop)
-            except Cancelled:
-                return None
-            except AnalysisError as error:
-                _say(lsp.MessageType.Error, str(error))
-                return None
+    async def _take(uri: str, found: Found, is_reviewed: bool) -> dict[str, Any]:
+        """The answer to the command; what was found is offered, unless the editor does it."""
         answer: dict[str, Any] = {
-            **suggest_report(report),
-            "folder": str(search.workspace),
-            "markdown": markdown(report),
+            **found.answer.report,
+            "folder": found.answer.folder,
+            "markdown": found.answer.markdown,
         }
-        if place.get("review"):
+        if is_reviewed:
             return answer
-        if not report.suggestions:
-            _say(lsp.MessageType.Info, _nothing(report))
+        if not found.answer.offers:
+            _say(lsp.MessageType.Info, found.answer.nothing)
             return answer
-        suggestion = report.suggestions[0]
-        answer["applied"] = await _offer(document.uri, suggestion)
+        answer["applied"] = await _offer(uri, found, found.answer.offers[0])
         return answer
 
-    async def _in_thread(call: Any, *arguments: Any) -> SuggestReport:
-        """The run outside of the loop; a cancelled request stops it and waits for its end."""
-        stop = arguments[-1]
-        task = asyncio.create_task(asyncio.to_thread(call, *arguments))
-        try:
-            result: SuggestReport = await asyncio.shield(task)
-            return result
-        except asyncio.CancelledError:
-            stop.set()
-            with contextlib.suppress(AnalysisError):
-                await task
-            raise
-
-    async def _offer(uri: str, suggestion: Suggestion) -> bool:
+    async def _offer(uri: str, found: Found, offer: messages.Offer) -> bool:
         """Ask the editor for the edit, marked for review, unless the function changed."""
         document = session.documents.get(uri)
-        text = text_for(document, suggestion) if document is not None else None
-        if document is None or text is None:
+        edits = await found.edits_for(plain(document.text)) if document is not None else None
+        if document is None or edits is None or not edits.is_current:
             _say(lsp.MessageType.Warning, CHANGED)
             return False
-        from assist.server.reports.suggestions import evidence_sentence, headline
-
-        edit = workspace_edit(document, text, suggestion, session.encoding, _reviews())
-        name = suggestion.subject.qualname
+        edit = workspace_edit(document, edits, offer, session.encoding, _reviews())
         result = await server.workspace_apply_edit_async(
-            lsp.ApplyWorkspaceEditParams(edit, label=f"{name}: {headline(suggestion)}")
+            lsp.ApplyWorkspaceEditParams(edit, label=f"{offer.function}: {offer.headline}")
         )
         if result.applied:
-            message = f"{name}: {headline(suggestion)}. {evidence_sentence(suggestion)}"
-            _say(lsp.MessageType.Info, message)
+            _say(lsp.MessageType.Info, f"{offer.function}: {offer.headline}. {offer.evidence}")
         return bool(result.applied)
 
     @contextlib.asynccontextmanager
-    async def _progress(title: str, stop: threading.Event) -> Any:
+    async def _progress(title: str, stop: asyncio.Event) -> AsyncIterator[Progress]:
         """Progress in the editor that can be cancelled; silence where it has none."""
         window = server.client_capabilities.window
         if not window or not window.work_done_progress:
             yield lambda _step, _fraction: None
             return
         token = str(uuid.uuid4())
-        loop = asyncio.get_running_loop()
         shown = server.work_done_progress
         await shown.create_async(token)
         shown.tokens[token].add_done_callback(lambda future: _stop_if_cancelled(future, stop))
@@ -168,7 +141,7 @@ def register(server: AssistServer) -> None:
         def report(step: str, fraction: float | None) -> None:
             percentage = None if fraction is None else round(100 * fraction)
             value = lsp.WorkDoneProgressReport(message=step, percentage=percentage)
-            loop.call_soon_threadsafe(shown.report, token, value)
+            shown.report(token, value)
 
         try:
             yield report
@@ -197,7 +170,7 @@ def _with_command(action: lsp.CodeAction) -> lsp.CodeAction:
     return action
 
 
-def _stop_if_cancelled(future: Future[Any], stop: threading.Event) -> None:
+def _stop_if_cancelled(future: Future[Any], stop: asyncio.Event) -> None:
     if future.cancelled():
         stop.set()
 
@@ -209,99 +182,57 @@ def _is_wanted(context: lsp.CodeActionContext) -> bool:
     return context.only is None or any(own == kind or own.startswith(f"{kind}.") for kind in kinds)
 
 
-def _options(document: Document, line: int, scope: str, settings: Settings) -> RunOptions:
-    from assist.analysis.execution.targets import Request
-    from assist.server.suggesting import RunOptions
-
-    path = path_of(document.uri)
-    assert path is not None
-    workspace = find_workspace([path])
-    return RunOptions(
-        workspace,
-        find_interpreter(workspace),
-        [Request(path)],
-        texts={path: plain(document.text)},
-        line=line + 1 if scope == "function" else None,
-        since="HEAD" if scope == "changed" else None,
-        tests=tuple(find_tests(workspace)),
+def _request(
+    document: Document, path: Path, line: int, scope: str, settings: Settings
+) -> messages.Search:
+    return messages.Search(
+        str(path),
+        plain(document.text),
+        line=line + 1 if scope == "function" else 0,
+        since="HEAD" if scope == "changed" else "",
         min_speedup=settings.suggest_speedup,
-        budget_seconds=settings.suggest_seconds * SHARE_OF_TESTS,
-        seconds_per_function=settings.suggest_seconds,
+        seconds=settings.suggest_seconds,
     )
-
-
-def _import_search() -> None:
-    """Import what a search needs, which takes a while, outside of the event loop."""
-    import assist.cache.verdicts
-    import assist.server.reports.json
-    import assist.server.suggesting  # noqa: F401
-
-
-def _run(options: RunOptions, report_step: Any, stop: threading.Event) -> SuggestReport:
-    from assist.cache.verdicts import open_verdicts
-    from assist.server.suggesting import run_suggest
-
-    return run_suggest(options, store=open_verdicts(), progress=report_step, cancelled=stop)
 
 
 def function_at(document: Document, offset: int) -> str | None:
     """Qualified name of the function around an offset: of the module or a class, not one inside a function."""
-    tree = parse_module(plain(document.text))
-    if tree is None:
-        return None
-    line = document.position_at(offset).line + 1
-    found: list[tuple[int, str]] = []
-
-    def walk(body: list[Any], prefix: str) -> None:
-        for node in body:
-            kind = type(node).__name__
-            first = min([node.lineno, *(d.lineno for d in getattr(node, "decorator_list", []))])
-            if not first <= line <= (node.end_lineno or node.lineno):
-                continue
-            if kind == "FunctionDef":
-                found.append((node.lineno, prefix + node.name))
-            elif kind == "ClassDef":
-                walk(node.body, f"{prefix}{node.name}.")
-
-    walk(tree.body, "")
-    name = found[-1][1] if found else None
-    return name if name is not None and find(tree, name) is not None else None
-
-
-def text_for(document: Document, suggestion: Suggestion) -> str | None:
-    """The document's text with the suggestion; none where its function is not what was verified."""
-    before = suggestion.subject.module_text
-    now = plain(document.text)
-    if now == before:
-        return suggestion.module_text
-    name = suggestion.subject.qualname
-    change = change_between(before, suggestion.module_text, name)
-    if change is None or function_source(before, name) != function_source(now, name):
-        return None
-    return with_change(now, name, change)
+    position = document.position_at(offset)
+    first = max(0, position.line - LINES_MAX)
+    last = min(document.line_count, position.line + LINES_MAX)
+    starts = document.line_starts
+    until = starts[last] if last < document.line_count else len(document.text)
+    text = plain(document.text[starts[first] : until])
+    line_start = 0
+    for _ in range(position.line - first):
+        line_start = text.index("\n", line_start) + 1
+    return function_around(text, line_start)
 
 
 def workspace_edit(
-    document: Document, text: str, suggestion: Suggestion, encoding: Encoding, reviews: bool
+    document: Document,
+    edits: messages.Edits,
+    offer: messages.Offer,
+    encoding: Encoding,
+    reviews: bool,
 ) -> lsp.WorkspaceEdit:
     """The change as edits of one version of the document, annotated for review where that is known."""
-    from assist.server.reports.suggestions import evidence_sentence, headline
-
-    label = f"{suggestion.title} ({headline(suggestion)})"
     annotation = "assist.faster"
-    edits: list[lsp.TextEdit | lsp.AnnotatedTextEdit | lsp.SnippetTextEdit] = []
-    for edit in line_edits(plain(document.text), text):
-        range_ = range_to(document, _span(document, edit.start, edit.end), encoding)
+    changes: list[lsp.TextEdit | lsp.AnnotatedTextEdit | lsp.SnippetTextEdit] = []
+    for edit in edits.edits:
+        range_ = range_to(document, _span(document, edit), encoding)
         if reviews:
-            edits.append(lsp.AnnotatedTextEdit(annotation, range_, edit.text))
+            changes.append(lsp.AnnotatedTextEdit(annotation, range_, edit.text))
         else:
-            edits.append(lsp.TextEdit(range_, edit.text))
+            changes.append(lsp.TextEdit(range_, edit.text))
     identifier = lsp.OptionalVersionedTextDocumentIdentifier(document.uri, document.version)
     return lsp.WorkspaceEdit(
-        document_changes=[lsp.TextDocumentEdit(identifier, edits)],
+        document_changes=[lsp.TextDocumentEdit(identifier, changes)],
         change_annotations={
             annotation: lsp.ChangeAnnotation(
-                label, needs_confirmation=True, description=evidence_sentence(suggestion)
+                f"{offer.title} ({offer.headline})",
+                needs_confirmation=True,
+                description=offer.evidence,
             )
         }
         if reviews
@@ -309,30 +240,6 @@ def workspace_edit(
     )
 
 
-def _span(document: Document, start: Position, end: Position) -> Span:
-    return Span(document.offset_at(start), document.offset_at(end))
-
-
-def markdown(report: SuggestReport) -> str:
-    """What was found and what it rests on, for a reader in the editor."""
-    from assist.server.reports.suggestions import evidence_sentence, headline
-
-    parts = []
-    for suggestion in report.suggestions:
-        parts.append(f"### `{suggestion.subject.qualname}`: {headline(suggestion)}\n")
-        parts.append(f"{suggestion.title}.\n")
-        parts.extend(f"- {line}" for line in suggestion.explanation.split("\n"))
-        parts.append(f"\n{evidence_sentence(suggestion)}\n")
-        parts.append(f"```diff\n{report.patch(suggestion)}```\n")
-    if not report.suggestions:
-        parts.append(f"{_nothing(report)}\n")
-    for rejection in report.rejected[:REJECTED_SHOWN_MAX]:
-        said = rejection.verdict.counterexample or rejection.verdict.reason
-        parts.append(f"- refused: {rejection.origin}: {said}")
-    return "\n".join(parts)
-
-
-def _nothing(report: SuggestReport) -> str:
-    reasons: Iterator[str] = (each.reason for each in report.skipped)
-    reason = next(reasons, "")
-    return "No faster version was found" + (f": {reason}." if reason else ".")
+def _span(document: Document, edit: messages.LineEdit) -> Span:
+    start = document.offset_at(Position(edit.start_line, edit.start_column))
+    return Span(start, document.offset_at(Position(edit.end_line, edit.end_column)))
