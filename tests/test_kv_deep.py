@@ -24,8 +24,11 @@ EDITS = 300
 PROMPT_TOKENS = 160
 GREEDY_TOKENS = 16
 FILES = 12
-# A favourite by less than MARGIN_LOGITS may change by rounding; so many of the answers may.
-CLOSE_SHARE_MAX = 0.1
+# Full before the first third of the edits, so that what grows after it would be a leak.
+PARKED_BYTES_MAX = 24 << 20
+# A favourite by less than MARGIN_LOGITS may change by rounding (attention adds up in the order of
+# the cells, which an edit changes); so many of the answers may, each of GREEDY_TOKENS tokens.
+CLOSE_SHARE_MAX = 0.34
 OFF = ReusePolicy("off")
 
 
@@ -50,7 +53,8 @@ def resident_bytes() -> int:
 def test_random_edits_neither_drift_nor_leak(
     models: tuple[LlamaModel, LlamaModel], record_property: Callable[[str, object], None]
 ) -> None:
-    kv, fresh = KvSession(models[0]), KvSession(models[1])
+    kv = KvSession(models[0], memory_bytes_max=PARKED_BYTES_MAX)
+    fresh = KvSession(models[1], memory_bytes_max=PARKED_BYTES_MAX)
     divergences, evaluated, resident = [], 0, 0
     random_ = random.Random(5)
     for case in edit_cases(source_files(), seed=5, limit=EDITS):
@@ -94,7 +98,9 @@ def test_after_a_refresh_the_greedy_answer_is_that_of_a_fresh_computation(
 
 def greedy_differs_closely(fresh: KvSession, kv: KvSession, tokens: list[int]) -> bool:
     """Whether the greedy answers differ, at a token that led by next to nothing; any other difference fails."""
-    expected = fresh.prefill(tokens, policy=OFF).logits
+    # A token evaluated alone is rounded otherwise than in a batch: alone on both sides.
+    fresh.prefill(tokens[:-1], policy=OFF)
+    expected = fresh.extend(tokens[-1:])
     found = kv.prefill(tokens).logits
     for _ in range(GREEDY_TOKENS):
         _, same, margin = compare(expected, found)

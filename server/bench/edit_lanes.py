@@ -70,10 +70,14 @@ class CacheLane:
         started = time.perf_counter()
         prefill = session.prefill(tokens, document=document)
         milliseconds = (time.perf_counter() - started) * 1e3
-        line = self._line(prefill.logits)
+        # llama.cpp rounds a token that is evaluated alone otherwise than one in a batch: to compare
+        # what was reused and not that, every lane's logits come from the last token alone.
+        session.truncate(len(tokens) - 1)
+        logits = session.extend(tokens[-1:]).copy()
+        line = self._line(logits)
         session.truncate(len(tokens))
         counts = (prefill.reused, prefill.shifted, prefill.evaluated)
-        return Answer(*counts, milliseconds, prefill.logits, line)
+        return Answer(*counts, milliseconds, logits, line)
 
     def _line(self, logits: Logits) -> bytes:
         session, vocabulary = self.session, self.session.model.vocabulary

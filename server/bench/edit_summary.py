@@ -11,7 +11,7 @@ from assist.server.bench.report import format_figure, share
 
 MIX = "all"
 # A favourite that leads by less than this many logits may change by rounding alone.
-MARGIN_LOGITS = 0.1
+MARGIN_LOGITS = 0.25
 
 
 @dataclass(frozen=True)
