@@ -54,6 +54,7 @@ class Engine:
     statistics: StatisticsWriter = field(default_factory=StatisticsWriter)
     session: EngineSession | None = None
     cancelled: set[int] = field(default_factory=set)
+    arrived: dict[int, float] = field(default_factory=dict)
     running: int | None = None
     finished: int = 0
     moved_at: float = 0.0
@@ -157,6 +158,8 @@ def _receive(engine: Engine, message: Message) -> None:
             stalled_s = time.monotonic() - engine.moved_at if engine.running is not None else 0.0
             engine.write(messages.Pong(message.id, stalled_s, engine.stall_s_max, _figures(engine)))
         case messages.Load() | messages.Complete():
+            if isinstance(message, messages.Complete):
+                engine.arrived[message.id] = time.monotonic()
             document = None if isinstance(message, messages.Load) else documents.get(message.uri)
             engine.work.put((message, document))
         case _:
@@ -190,6 +193,7 @@ def _load(engine: Engine, settings: Settings) -> None:
 
 
 def _answer(engine: Engine, request: messages.Complete, document: Document | None) -> None:
+    waited_ms = (time.monotonic() - engine.arrived.pop(request.id)) * 1e3
     if engine.session is None or document is None or request.id in engine.cancelled:
         engine.cancelled.discard(request.id)
         engine.write(messages.Stopped(request.id))
@@ -230,7 +234,9 @@ def _answer(engine: Engine, request: messages.Complete, document: Document | Non
             progress=progress,
             abort=abort,
         )
-        engine.write(_completed(request, engine.session, document, completion))
+        completed = _completed(request, engine.session, document, completion)
+        completed.report["waited_ms"] = waited_ms
+        engine.write(completed)
     except Aborted:
         engine.write(messages.Stopped(request.id))
     except Exception as error:

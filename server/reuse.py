@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
@@ -24,6 +25,7 @@ GRACE_S = 0.1
 # What follows a proposal is computed once it was on screen for a moment, if it is likely taken.
 AHEAD_AFTER_S = 0.25
 AHEAD_SCORE_MIN = 0.5
+WAITS_MAX = 4096
 
 
 @dataclass(eq=False)
@@ -55,6 +57,8 @@ class Reuse:
     answers: Answers = field(default_factory=Answers)
     rhythm: Rhythm = field(default_factory=Rhythm)
     flight: Flight | None = None
+    # Milliseconds that requests have waited for work of earlier ones.
+    waits_ms: deque[float] = field(default_factory=lambda: deque(maxlen=WAITS_MAX))
 
     async def complete(self, request: Request) -> messages.Completed | None:
         """Answer to one request, none where a newer one took its place or the engine has none."""
@@ -113,19 +117,24 @@ class Reuse:
     async def _submit(self, request: Request) -> messages.Completed | None:
         """The answer through the lane, kept for later."""
         settings = self.settings_for(request.document.uri)
+        submitted = time.monotonic()
 
         async def compute() -> messages.Completed | None:
             if not await self.engine.is_ready():
                 return None
             self.flight = flight = Flight(request)
+            waited_ms = (time.monotonic() - submitted) * 1e3
             try:
                 answer = await self.engine.complete(
                     lambda id_: _message(id_, request, settings), flight.grew
                 )
                 if answer is not None:
+                    waited_ms += answer.report.pop("waited_ms", 0.0)
+                    answer.report["waited_ms"] = round(waited_ms, 2)
                     self.answers.remember(request, answer)
                 return answer
             finally:
+                self.waits_ms.append(waited_ms)
                 self.flight = None
                 flight.changed.set()
 

@@ -10,6 +10,7 @@ from assist.models.scripted import ScriptedModel
 from assist.models.template import PREFIX_ONLY
 from assist.server.bench.execution import run_program
 from assist.server.bench.infilling import InfillingCase, run_tasks, summarise
+from assist.server.bench.infilling_stages import mined_tasks, run_stages, summarise_stages
 from assist.server.bench.report import append_case, read_cases, share, write_cases, write_html
 from assist.server.bench.tasks import (
     FILES,
@@ -135,3 +136,22 @@ def test_the_page_escapes_answers(tmp_path: Path) -> None:
     write_html(tmp_path / "a.html", "T", {"pass": share(1, 2), "seconds": 0.5}, [CASE])
     page = (tmp_path / "a.html").read_text(encoding="utf-8")
     assert "&lt;b&gt;" in page and "<b>" not in page and "50.0%" in page
+
+
+def test_every_stage_answers_a_hole() -> None:
+    model = ScriptedModel({"def add(a, b):\n": SOLUTION}, pieces=("\n    ",))
+    session = EngineSession(KvSession(model), PREFIX_ONLY)
+    stages = run_stages(session, "single-line", [TASK], None)
+    cases = [case for found in stages for case in found]
+    assert [case.stage for case in cases] == ["bare", "suffix", "monitors", "ranker"]
+    assert all(case.exact and case.passed == 1 for case in cases)
+    assert summarise_stages(cases)["ranker: pass"]["hits"] == 1
+
+
+@pytest.mark.parametrize("suite", ["lines", "blocks", "bodies"])
+def test_mined_holes_are_of_the_kind_asked_for(suite: str) -> None:
+    tasks = mined_tasks(suite, 4, 0, ["click", "rich"])
+    assert len(tasks) == 4
+    for task in tasks:
+        assert ("\n" in task.solution) == (suite != "lines")
+        compile(task.prefix + task.solution + task.suffix, task.name, "exec")

@@ -34,6 +34,9 @@ class TableEditor:
 
     async def stop(self) -> None: ...
 
+    async def figures(self) -> dict[str, float]:
+        return {"waited_ms_max": 1.5}
+
     async def open(self, name: str, text: str) -> None:
         self.text = text
 
@@ -66,6 +69,7 @@ def check(editor: TableEditor) -> Replay:
 
 def test_the_function_is_written_whole() -> None:
     summary = summarise(check(TableEditor({})))
+    assert summary["waited_ms_max"] == 1.5
     assert summary["shown"]["hits"] == 0 and summary["accepted_characters"]["hits"] == 0
 
 

@@ -19,12 +19,16 @@ URI = "file:///typing/{name}"
 
 @dataclass(frozen=True)
 class Ghost:
-    """An answer: its text (empty for none), where it came from, and the tokens it cost."""
+    """An answer: its text (empty for none), where it came from, and the tokens it cost.
+
+    ``waited_ms``: how long the request waited for work of earlier ones.
+    """
 
     text: str
     origin: str = ""
     evaluated: int = 0
     generated: int = 0
+    waited_ms: float = 0.0
 
 
 class Editor(Protocol):
@@ -45,6 +49,10 @@ class Editor(Protocol):
 
     async def ghost(self, text: str, at: int) -> Ghost:
         """Ghost text at an offset; cancelled by cancelling the call."""
+        ...
+
+    async def figures(self) -> dict[str, Any]:
+        """What else it knows about its requests."""
         ...
 
     async def stop(self) -> None: ...
@@ -122,8 +130,17 @@ class LspEditor:
         tokens = report["tokens"]
         origin = report["items"][0]["origin"] if report["items"] else ""
         return Ghost(
-            str(items[0].insert_text), origin, int(tokens["evaluated"]), int(tokens["generated"])
+            str(items[0].insert_text),
+            origin,
+            int(tokens["evaluated"]),
+            int(tokens["generated"]),
+            float(report.get("waited_ms", 0.0)),
         )
+
+    async def figures(self) -> dict[str, Any]:
+        command = lsp.ExecuteCommandParams("assist.status")
+        status = plain(await self._client.workspace_execute_command_async(command))
+        return {key: value for key, value in status["queue"].items() if key.startswith("waited")}
 
     async def _request(self, method: str, params: Any) -> Any:
         """An answer; cancelling this call cancels the request at the server too."""

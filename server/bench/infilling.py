@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import click
 
@@ -17,10 +17,18 @@ from assist.cache.kv import ReusePolicy
 from assist.completion.decoder import choose
 from assist.completion.engine import EngineSession
 from assist.completion.prompt import FimPrompt, build_prompt
+from assist.completion.ranker import load_ranker
 from assist.models.kv_session import KvSession
 from assist.models.open import OpenedModel, open_model
 from assist.models.template import PREFIX_ONLY
 from assist.server.bench.execution import run_program
+from assist.server.bench.infilling_stages import (
+    MINED,
+    StageCase,
+    mined_tasks,
+    run_stages,
+    summarise_stages,
+)
 from assist.server.bench.report import (
     append_case,
     format_figure,
@@ -38,6 +46,7 @@ LINE_TOKENS_MAX = 96
 SPAN_TOKENS_MAX = 256
 PROMPT_TOKENS_MAX = 1536
 WAITING_MAX = 32
+MINED_TASKS = 100
 
 
 @dataclass(frozen=True)
@@ -69,7 +78,13 @@ class Answer:
 
 
 @click.command("infilling")
-@click.option("--suite", type=click.Choice(get_args(Suite)), default="single-line")
+@click.option(
+    "--suite",
+    type=click.Choice([*get_args(Suite), *MINED]),
+    default="single-line",
+    help="HumanEval, or holes in installed packages: lines, blocks, function bodies.",
+)
+@click.option("--stages", is_flag=True, help="Bare, + suffix as judge, + monitors, + ranker.")
 @click.option("--model", default="", help="A model's name or the path of a GGUF file.")
 @click.option("--limit", type=click.IntRange(1), help="Draw that many tasks.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
@@ -80,7 +95,8 @@ class Answer:
 @click.option("--data", type=click.Path(path_type=Path), help="Folder with the published tasks.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
-    suite: Suite,
+    suite: str,
+    stages: bool,
     model: str,
     limit: int | None,
     seed: int,
@@ -94,6 +110,10 @@ def command(
     """Fill holes in HumanEval and run its tests: exact match, similarity, pass rate."""
     if resume and csv_path is None:
         raise click.UsageError("--resume needs --csv FILE.")
+    if stages or suite in MINED:
+        _run_stages(suite, model, limit, seed, csv_path, resume, data, as_json)
+        return
+    suite = cast(Suite, suite)
     tasks, source = _tasks(suite, data)
     tasks = sample_tasks(tasks, limit, seed)
     opened = open_model(model)
@@ -214,6 +234,45 @@ def _judge(model: str, suite: Suite, task: InfillingTask, answer: Answer) -> Inf
         tokens=answer.tokens,
         answer=json.dumps(answer.text, ensure_ascii=False),
     )
+
+
+def _run_stages(
+    suite: str,
+    model: str,
+    limit: int | None,
+    seed: int,
+    csv_path: Path | None,
+    resume: bool,
+    data: Path | None,
+    as_json: bool,
+) -> None:
+    if suite in MINED:
+        tasks, source = mined_tasks(suite, limit or MINED_TASKS, seed), "installed packages"
+    else:
+        tasks, source = _tasks(cast(Suite, suite), data)
+        tasks = sample_tasks(tasks, limit, seed)
+    opened = open_model(model)
+    session = EngineSession(KvSession(opened.model), opened.template)
+    cases = read_cases(csv_path, StageCase) if resume and csv_path else []
+    if csv_path and not resume:
+        csv_path.unlink(missing_ok=True)
+    done = {case.task for case in cases if (case.model, case.suite) == (opened.model.name, suite)}
+    left = [task for task in tasks if task.name not in done]
+    with show_progress() as progress:
+        for number, found in enumerate(run_stages(session, suite, left, load_ranker()), 1):
+            cases += found
+            for case in found if csv_path else ():
+                append_case(cast(Path, csv_path), case)
+            progress(f"infilling {number} of {len(left)}", number / len(left))
+    drawn = {task.name for task in tasks}
+    mine = [case for case in cases if case.suite == suite and case.task in drawn]
+    figures = {"model": opened.model.name, "suite": suite, "tasks": source}
+    figures |= summarise_stages(mine)
+    if as_json:
+        click.echo(json.dumps(figures, indent=2))
+    else:
+        for key, value in figures.items():
+            click.echo(f"{key:<24} {format_figure(value)}")
 
 
 def _tasks(suite: Suite, data: Path | None) -> tuple[list[InfillingTask], str]:

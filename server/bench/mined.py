@@ -7,7 +7,7 @@ import hashlib
 import importlib.metadata
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -20,7 +20,7 @@ FILE_CODE_POINTS_MIN, FILE_CODE_POINTS_MAX = 1_500, 80_000
 HOLES_PER_STRETCH = 6
 STRETCH_LINES = 40
 LINE_CODE_POINTS_MIN = 8
-BLOCK_LINES_MAX = 12
+BLOCK_LINES_MAX, BODY_LINES_MAX = 12, 24
 WEIGHTS: dict[Kind, float] = {"line": 0.36, "rest": 0.3, "word": 0.2, "block": 0.1, "body": 0.04}
 
 _REST = re.compile(r"(?<=[\w)\]][.(\[])|(?<=[=(,:] )|(?<=\breturn )")
@@ -58,14 +58,19 @@ def read_sources(packages: Sequence[str]) -> list[Source]:
     return [source for package in packages for source in _sources(package)]
 
 
-def mine_holes(sources: Sequence[Source], limit: int, seed: int) -> Iterator[tuple[Source, Hole]]:
-    """``limit`` holes, the same for the same sources and seed; stretches of one file together."""
+def mine_holes(
+    sources: Sequence[Source], limit: int, seed: int, weights: Mapping[Kind, float] = WEIGHTS
+) -> Iterator[tuple[Source, Hole]]:
+    """``limit`` holes, the same for the same sources and seed; stretches of one file together.
+
+    ``weights`` are the shares of the kinds; a line takes the place of a block that is not there.
+    """
     chance = random.Random(seed)
     count = 0
     while count < limit:
         before = count
         for source in _in_turn(sources, chance):
-            for hole in _stretch(source, chance):
+            for hole in _stretch(source, chance, weights):
                 if count >= limit:
                     return
                 count += 1
@@ -101,7 +106,7 @@ def _sources(package: str) -> Iterator[Source]:
             yield Source(package, distribution.version, str(file), text)
 
 
-def _stretch(source: Source, chance: random.Random) -> list[Hole]:
+def _stretch(source: Source, chance: random.Random, weights: Mapping[Kind, float]) -> list[Hole]:
     """Holes near each other, in the order of the file."""
     try:
         tree = ast.parse(source.text)
@@ -122,7 +127,9 @@ def _stretch(source: Source, chance: random.Random) -> list[Hole]:
     blocks = _blocks(tree)
     holes = []
     for number in drawn:
-        kind = chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
+        kind = chance.choices(list(weights), list(weights.values()))[0]
+        if kind in ("block", "body") and (kind, number + 1) not in blocks:
+            kind = "line"
         span = _span(source.text, starts, number, kind, blocks, chance)
         if span and source.text[span[0] : span[1]].strip():
             text = source.text[span[0] : span[1]]
@@ -136,7 +143,7 @@ def _span(
     starts: list[int],
     number: int,
     kind: Kind,
-    blocks: dict[int, int],
+    blocks: Mapping[tuple[Kind, int], int],
     chance: random.Random,
 ) -> tuple[int, int] | None:
     start, end = starts[number], starts[number + 1] - 1
@@ -153,22 +160,29 @@ def _span(
             return None
         word = chance.choice(words)
         return start + chance.randrange(word.start() + 1, word.end()), end
-    last = blocks.get(number + 1)
-    if last is None or not 1 < last - number <= BLOCK_LINES_MAX * (2 if kind == "body" else 1):
-        return start + indent, end
-    return start + indent, starts[last] - 1
+    last = blocks.get((kind, number + 1))
+    return start + indent, starts[last] - 1 if last else end
 
 
-def _blocks(tree: ast.AST) -> dict[int, int]:
-    """Last line by first line of the statement lists of blocks; 1-based."""
-    found: dict[int, int] = {}
+def _blocks(tree: ast.AST) -> dict[tuple[Kind, int], int]:
+    """Last line by kind and first line of statement lists of several lines; 1-based.
+
+    A function's body begins behind its docstring.
+    """
+    found: dict[tuple[Kind, int], int] = {}
     for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef):
+            continue
+        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         for field in ("body", "orelse", "finalbody"):
             body = getattr(node, field, None)
-            if isinstance(node, ast.Module | ast.ClassDef) or not isinstance(body, list):
+            if not isinstance(body, list) or not body or not isinstance(body[0], ast.stmt):
                 continue
-            if body and isinstance(body[0], ast.stmt):
-                found.setdefault(body[0].lineno, body[-1].end_lineno or body[-1].lineno)
+            if is_function and ast.get_docstring(node, clean=False) is not None:
+                body = body[1:] or body
+            first, last = body[0].lineno, body[-1].end_lineno or body[-1].lineno
+            if 0 < last - first <= (BODY_LINES_MAX if is_function else BLOCK_LINES_MAX):
+                found["body" if is_function else "block", first] = last
     return found
 
 

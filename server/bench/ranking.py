@@ -84,11 +84,10 @@ def command(
     if csv_path and not resume:
         csv_path.unlink(missing_ok=True)
     done = {(case.path, case.start, case.end) for case in cases}
-    holes = [
-        (source, hole)
-        for source, hole in mine_holes(sources, limit, seed)
-        if (hole.path, hole.start, hole.end) not in done
-    ]
+    holes = list(mine_holes(sources, limit, seed))
+    # Holes without an answer leave no case, so what comes before the last case is done too.
+    places = [(hole.path, hole.start, hole.end) in done for _, hole in holes]
+    holes = holes[len(places) - places[::-1].index(True) if True in places else 0 :]
     opened = open_model(model)
     session = EngineSession(KvSession(opened.model), opened.template)
     with show_progress() as progress:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.util
 import json
 import random
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -57,6 +58,7 @@ class KeyCase:
     origin: str
     evaluated: int
     generated: int
+    waited_ms: float
     length: int
     right: bool
     accepted: bool
@@ -70,12 +72,14 @@ class Replay:
     cpu_s: float
     seconds: float
     resident_mb: float
+    figures: Mapping[str, Any] = field(default_factory=dict)
 
 
 @click.command("typing")
 @click.option("--model", default="", help="A model's name or the path of a GGUF file.")
 @click.option("--limit", type=click.IntRange(1), default=5, show_default=True, help="Functions.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the draw and of the writer.")
+@click.option("--peer", is_flag=True, help="The same keys with llama-server too.")
 @click.option("--busy", is_flag=True, help="Keep one core busy meanwhile.")
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write every key.")
 @click.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a page.")
@@ -84,6 +88,7 @@ def command(
     model: str,
     limit: int,
     seed: int,
+    peer: bool,
     busy: bool,
     csv_path: Path | None,
     html_path: Path | None,
@@ -91,13 +96,25 @@ def command(
 ) -> None:
     """Replay the writing of functions: time to ghost text, reuse, CPU, accepted characters."""
     tasks = mine_tasks(limit, seed)
+    editors: dict[str, Editor] = {"assist": LspEditor(model)}
+    if peer:
+        editors["llama-server"] = _peer(model)
+    replays: dict[str, Replay] = {}
     with show_progress() as progress, _second_process(busy):
-        replay = asyncio.run(run_replay(LspEditor(model), "assist", tasks, seed, progress))
-    summary = summarise(replay) | {"functions": len(tasks), "seed": seed, "busy": busy}
+        for name, editor in editors.items():
+            replays[name] = asyncio.run(run_replay(editor, name, tasks, seed, progress))
+    summary = summarise(replays["assist"])
+    if peer:
+        other = summarise(replays["llama-server"])
+        summary |= {f"llama-server: {key}": value for key, value in other.items()}
+        ratio = other["cpu_s_per_minute"] / max(summary["cpu_s_per_minute"], 1e-9)
+        summary["cpu_of_llama_server_to_ours"] = round(ratio, 2)
+    summary |= {"functions": len(tasks), "seed": seed, "busy": busy}
+    cases = [case for replay in replays.values() for case in replay.cases]
     if csv_path:
-        write_cases(csv_path, replay.cases)
+        write_cases(csv_path, cases)
     if html_path:
-        write_html(html_path, "Typing", summary, replay.cases)
+        write_html(html_path, "Typing", summary, cases)
     if as_json:
         click.echo(json.dumps(summary, indent=2))
     else:
@@ -126,9 +143,10 @@ async def run_replay(
             cpu += cpu_seconds(editor.pid) - used
             seconds += time.perf_counter() - started
         memory = resident_bytes(editor.pid) / 1e6
+        figures = await editor.figures()
     finally:
         await editor.stop()
-    return Replay(tuple(cases), cpu, seconds, memory)
+    return Replay(tuple(cases), cpu, seconds, memory, figures)
 
 
 def summarise(replay: Replay) -> dict[str, Any]:
@@ -154,6 +172,7 @@ def summarise(replay: Replay) -> dict[str, Any]:
         "right": share(sum(case.right for case in shown), len(shown)),
         "accepted_characters": share(accepted, written),
         "resident_mb": round(replay.resident_mb),
+        **replay.figures,
     }
 
 
@@ -198,6 +217,7 @@ async def _write(editor: Editor, name: str, task: TypingTask, chance: random.Ran
             origin=ghost.origin if ghost else "",
             evaluated=ghost.evaluated if ghost else 0,
             generated=ghost.generated if ghost else 0,
+            waited_ms=round(ghost.waited_ms, 1) if ghost else 0.0,
             length=len(ghost.text) if ghost else 0,
             right=is_right,
             accepted=takes,
@@ -220,6 +240,19 @@ async def _answer(pending: asyncio.Task[Ghost], moment: float) -> tuple[Ghost | 
     if not pending.done():
         return None, latency_ms
     return pending.result(), latency_ms
+
+
+def _peer(model: str) -> Editor:
+    """llama-server with the file that ours runs, and the suffix where its template has one."""
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise click.UsageError("llama-server is missing. Run: pip install 'assist-lsp[bench]'")
+    from assist.models.open import open_model
+    from assist.server.bench.peer_editor import PeerEditor
+
+    opened = open_model(model)
+    opened.model.close()
+    has_markers = opened.model.vocabulary.fim is not None
+    return PeerEditor(opened.model.file, infill=opened.template.uses_suffix and has_markers)
 
 
 def _quantiles(name: str, cases: Sequence[KeyCase]) -> dict[str, float | None]:

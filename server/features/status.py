@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from lsprotocol import types as lsp
@@ -83,6 +84,7 @@ async def status_of(server: AssistServer) -> dict[str, Any]:
         "queue": {
             "running": session.lane.running is not None,
             "waiting": len(session.lane.waiting),
+            **_waits(session.reuse.waits_ms),
         },
         "documents": len(session.documents),
         "folders": list(session.folders),
@@ -92,6 +94,15 @@ async def status_of(server: AssistServer) -> dict[str, Any]:
             "server": server.version,
             "extension": session.client_options.get("extensionVersion"),
         },
+    }
+
+
+def _waits(waits_ms: Iterable[float]) -> dict[str, float]:
+    """How long requests waited for work of earlier ones."""
+    waits = sorted(waits_ms) or [0.0]
+    return {
+        "waited_ms_p95": round(waits[int(0.95 * (len(waits) - 1))], 1),
+        "waited_ms_max": round(waits[-1], 1),
     }
 
 
