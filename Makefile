@@ -5,7 +5,10 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help build model demo extension test test-deep test-editors lint clean
+RANKER_PACKAGES := anyio coverage cycler diskcache filelock fire fonttools gguf iniconfig matplotlib \
+	mypy narwhals numpy onnx pytest-asyncio pytest-lsp referencing scipy termcolor truststore wheel
+
+.PHONY: help build model demo extension test test-deep test-editors ranker lint clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -36,6 +39,13 @@ test-editors: model extension
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[editors]"
 	@cd vscode-extension && npm test
 	@$(PYTEST) -m editors
+
+# the ranker again, for another embedded model: answers to holes in packages, then training
+ranker: model
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[train]" $(RANKER_PACKAGES)
+	@mkdir -p build
+	@$(BIN)/assist bench ranking --training --limit 1500 --seed 1 --csv build/ranker.csv --resume
+	@$(BIN)/python -m assist.models.training.ranker build/ranker.csv
 
 lint: build
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -89,8 +89,9 @@ class Task:
 
     @cached_property
     def judges(self) -> bool:
-        """Whether the suffix is asked about an answer, because the prompt does not show it."""
-        return self.options.judge and not self.session.template.uses_suffix
+        """Whether the suffix orders several candidates, because the prompt does not show it."""
+        several = self.options.candidates > 1
+        return several and self.options.judge and not self.session.template.uses_suffix
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ SCRIPT = {"x = ": ["foo(1)\n", "bar\n"], "return val": "ue + 1\n"}
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A ranker for which short answers of sure models are right."""
+    pytest.importorskip("matplotlib")
     training = pytest.importorskip("assist.models.training.ranker")
     folder = tmp_path_factory.mktemp("ranker")
     chance = np.random.default_rng(0)
@@ -84,6 +85,7 @@ def test_a_trained_ranker_knows_right_from_wrong(trained: Path) -> None:
 def test_the_card_says_how_it_was_made(trained: Path) -> None:
     card = (trained / "RANKER.md").read_text(encoding="utf-8")
     assert "on 600 answers of scripted" in card and "| balanced |" in card
+    assert "<svg" in (trained / "RANKER.svg").read_text(encoding="utf-8")
 
 
 def test_the_ranker_is_small(trained: Path) -> None:

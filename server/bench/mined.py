@@ -173,13 +173,15 @@ def _blocks(tree: ast.AST) -> dict[tuple[Kind, int], int]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef):
             continue
-        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        is_function = False
         for field in ("body", "orelse", "finalbody"):
             body = getattr(node, field, None)
             if not isinstance(body, list) or not body or not isinstance(body[0], ast.stmt):
                 continue
-            if is_function and ast.get_docstring(node, clean=False) is not None:
-                body = body[1:] or body
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                is_function = True
+                if ast.get_docstring(node, clean=False) is not None:
+                    body = body[1:] or body
             first, last = body[0].lineno, body[-1].end_lineno or body[-1].lineno
             if 0 < last - first <= (BODY_LINES_MAX if is_function else BLOCK_LINES_MAX):
                 found["body" if is_function else "block", first] = last
