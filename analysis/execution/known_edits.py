@@ -84,5 +84,6 @@ def against_itself(
     for run in range(runs):
         edit = chosen[run % len(chosen)]
         same = replace(edit, after=edit.before, kind="itself")
-        results += run_known_edits([same], replace(options, seed=run), progress)
+        seeded = replace(options, seed=options.seed + run)
+        results += run_known_edits([same], seeded, progress)
     return results

@@ -9,14 +9,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from assist.analysis.execution.known_edits import read_edits, run_known_edits
 from assist.analysis.execution.targets import find_targets
 from assist.analysis.execution.trace import record_calls
 from assist.analysis.execution.verdict import VerifyOptions
@@ -30,6 +30,7 @@ from assist.server.bench.report import (
     write_cases,
     write_html,
 )
+from assist.server.bench.suggest_known import run_against_itself, run_wrong_edits
 from assist.server.bench.suggest_tasks import VERSIONS, SlowFunction, load_slow_functions
 from assist.server.progress import show_progress
 
@@ -67,12 +68,24 @@ class SuggestCase:
 @click.option("--limit", type=click.IntRange(1), help="Draw that many tasks.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
 @click.option("--seconds", default=120.0, show_default=True, help="Time for one function.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Tasks at a time; measuring takes turns.",
+)
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write every case.")
 @click.option("--resume", is_flag=True, help="Skip the tasks that the CSV has already.")
 @click.option(
     "--negative",
     type=click.Path(path_type=Path, exists=True),
     help="Verify known wrong edits instead.",
+)
+@click.option(
+    "--itself",
+    type=click.IntRange(1),
+    help="Verify the old versions of --negative against themselves, that many times.",
 )
 @click.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a page.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -81,32 +94,43 @@ def command(
     limit: int | None,
     seed: int,
     seconds: float,
+    jobs: int,
     csv_path: Path | None,
     resume: bool,
     negative: Path | None,
+    itself: int | None,
     html_path: Path | None,
     as_json: bool,
 ) -> None:
     """Search faster versions of 76 slow functions, or verify edits that are known to be wrong."""
     if resume and csv_path is None:
         raise click.UsageError("--resume needs --csv FILE.")
+    if itself is not None and negative is None:
+        raise click.UsageError("--itself needs --negative FILE.")
     if negative is not None:
-        _show(_negative(negative, seconds), as_json)
+        with show_progress() as progress:
+            if itself is not None:
+                summary = run_against_itself(negative, itself, seconds, csv_path, progress)
+            else:
+                summary = run_wrong_edits(negative, seconds, csv_path, progress)
+        _show(summary, as_json)
         return
     tasks = _drawn(load_slow_functions(version), limit, seed)
     if not tasks:
         raise click.UsageError("The slow functions are not on this machine (../shared/data).")
     cases = read_cases(csv_path, SuggestCase) if resume and csv_path else []
     known = {case.task for case in cases}
-    with show_progress() as progress:
-        for number, task in enumerate(tasks):
-            if task.task in known:
-                continue
-            progress(task.name, number / len(tasks))
-            for case in run_task(task, seconds):
+    left = [task for task in tasks if task.task not in known]
+    with show_progress() as progress, ThreadPoolExecutor(max_workers=jobs) as executor:
+        futures = [executor.submit(run_task, task, seconds) for task in left]
+        for number, future in enumerate(as_completed(futures)):
+            progress(f"{number} tasks", number / len(left))
+            for case in future.result():
                 cases.append(case)
                 if csv_path is not None:
                     append_case(csv_path, case)
+    order = {task.task: number for number, task in enumerate(tasks)}
+    cases.sort(key=lambda case: order.get(case.task, len(order)))
     if csv_path is not None:
         write_cases(csv_path, cases)
     summary = summarise(cases)
@@ -122,7 +146,7 @@ def _drawn(tasks: list[SlowFunction], limit: int | None, seed: int) -> list[Slow
     return [tasks[index] for index in kept]
 
 
-def run_task(task: SlowFunction, seconds: float) -> Iterator[SuggestCase]:
+def run_task(task: SlowFunction, seconds: float) -> list[SuggestCase]:
     """Search every function of one task, with calls recorded from its generated inputs."""
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
@@ -136,11 +160,13 @@ def run_task(task: SlowFunction, seconds: float) -> Iterator[SuggestCase]:
             VerifyOptions(workspace=folder, interpreter=interpreter, budget_seconds=seconds),
             seconds_max=seconds,
         )
+        cases = []
         for target in found.targets:
             started = time.monotonic()
             search = suggest(target.subject, options, recorded=recorded)
             calls = len(recorded.of(target.subject))
-            yield _case(task, target.qualname, search, calls, time.monotonic() - started)
+            cases.append(_case(task, target.qualname, search, calls, time.monotonic() - started))
+        return cases
 
 
 def _case(
@@ -189,22 +215,6 @@ def summarise(cases: Sequence[SuggestCase]) -> dict[str, Any]:
         "checked": dict(Counter(case.checked for case in found)),
         "median_speedup": statistics.median(ratios) if ratios else 0.0,
         "median_seconds": statistics.median(case.seconds for case in cases) if cases else 0.0,
-    }
-
-
-def _negative(path: Path, seconds: float) -> dict[str, Any]:
-    """Wrong edits through the verifier; none may be accepted."""
-    with tempfile.TemporaryDirectory() as directory:
-        options = VerifyOptions(
-            workspace=Path(directory), interpreter=Path(sys.executable), budget_seconds=seconds
-        )
-        results = list(run_known_edits(read_edits(path), options))
-    accepted = [result.edit.name for result in results if result.accepted]
-    return {
-        "edits": len(results),
-        "accepted": len(accepted),
-        "wrongly_accepted": ", ".join(accepted) or "none",
-        "verdicts": dict(Counter(result.verdict.verdict for result in results)),
     }
 
 
