@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
@@ -133,7 +134,9 @@ def facts_of(subject: Subject, recorded: RecordedCalls | None) -> Facts:
     function = find_function(tree, subject.qualname) if tree is not None else None
     if tree is None or function is None:
         return Facts()
-    libraries = frozenset(name for name in LIBRARIES if f"import {name}" in subject.module_text)
+    libraries = frozenset(
+        name for name in LIBRARIES if re.search(rf"^\s*import {name}\b", subject.module_text, re.M)
+    )
     observed: dict[str, str] = {}
     shapes = [split_kinds(call.shape) for call in recorded.of(subject)] if recorded else []
     for index, parameter in enumerate(function.parameters):

@@ -17,6 +17,7 @@ from assist.analysis.errors import SandboxUnavailable
 PARTS = (
     "worker_lockdown",
     "worker_encode",
+    "worker_arrays",
     "worker_mutations",
     "worker_variants",
     "worker_values",

@@ -19,6 +19,7 @@ ALIASES = {
     "Generator": "Iterator", "Text": "str", "AnyStr": "str", "Hashable": "int", "SupportsInt": "int",
     "SupportsFloat": "float", "Number": "int", "Real": "float", "Integral": "int", "deque": "deque",
     "Deque": "deque", "Counter": "dict", "OrderedDict": "dict", "object": "Any", "SupportsIndex": "int",
+    "NDArray": "ndarray",
 }  # fmt: skip
 SIMPLE = (
     "int",
@@ -37,21 +38,13 @@ ANY = ("int", "str", "list[int]", "None")
 BARE = {
     "list": "list[int]", "set": "set[int]", "dict": "dict[str, int]", "tuple": "tuple[int, ...]",
     "frozenset": "frozenset[int]", "Iterable": "Iterable[int]", "Iterator": "Iterator[int]", "deque": "deque[int]",
+    "ndarray": "ndarray[float]",
 }  # fmt: skip
+ARRAY_FACTOR = 16  # who uses arrays has many numbers
+SEQUENCES = frozenset({*BARE} - {"dict"})
 WORDS = (
-    "alpha",
-    "beta",
-    "gamma",
-    "delta",
-    "omega",
-    "the",
-    "and",
-    "a",
-    "Kappa",
-    "lambda_1",
-    "x1",
-    "42",
-)
+    "alpha", "beta", "gamma", "delta", "omega", "the", "and", "a", "Kappa", "lambda_1", "x1", "42",
+)  # fmt: skip
 ALPHABET = string.ascii_lowercase + string.ascii_uppercase + string.digits + "    ,.-_"
 
 
@@ -101,6 +94,8 @@ class Kinds:
             return list(ANY)
         if name in SIMPLE:
             return [name]
+        if name == "ndarray":
+            return ["ndarray[float]", "ndarray[int]"]
         if name in BARE:
             return ["list[int]", "Iterable[int]"] if name == "Iterable" else [BARE[name]]
         if name in self._classes and self._construction(name, random.Random(0), 4, 8, depth + 1):
@@ -133,6 +128,8 @@ class Kinds:
             return [f"Literal[{', '.join(ast.unparse(item) for item in items)}]"]
         if name == "Callable":
             return ["Callable"]
+        if name == "ndarray":
+            return ["ndarray[float]", "ndarray[int]"]
         if name not in BARE:
             return []
         inner = [
@@ -177,7 +174,7 @@ class Kinds:
             return repr(self._string(generator, size, depth))
         if name == "Literal":
             return generator.choice(inner)
-        if name in ("list", "set", "frozenset", "deque", "Iterable", "Iterator", "tuple"):
+        if name in SEQUENCES:
             return self._sequence(name, inner, generator, size, spread, depth)
         if name == "dict":
             count = max(1, size >> depth)
@@ -227,6 +224,8 @@ class Kinds:
                 + ")"
             )
         count = max(1, size if not depth else min(size, 2 + size >> 2))
+        if name == "ndarray":
+            count *= ARRAY_FACTOR
         if inner[0] == "str":
             style = generator.choice(TEXT_STYLES)
             return wrap_items(name, ", ".join(repr(style(generator)) for _ in range(count)))
@@ -354,6 +353,8 @@ def wrap_items(name: str, items: str) -> str:
         return f"({items}, )" if items else "()"
     if name == "set":
         return f"{{{items}}}" if items else "set()"
+    if name == "ndarray":
+        return f"__import__('numpy').array([{items}])"
     if name == "deque":
         return f"__import__('collections').deque([{items}])"
     if name in ("Iterable", "Iterator"):
@@ -419,7 +420,7 @@ def _strategy(kind: str, kinds: Kinds) -> Any:
         return st.tuples(*(_strategy(each, kinds) for each in inner)).map(
             lambda t: "(" + "".join(f"{e}, " for e in t) + ")"
         )
-    if name in ("list", "tuple", "set", "frozenset", "deque", "Iterable", "Iterator"):
+    if name in SEQUENCES:
         items = st.lists(_strategy(inner[0], kinds), max_size=7)
         return items.map(lambda drawn: wrap_items(name, ", ".join(drawn)))
     if name == "dict":

@@ -93,9 +93,16 @@ def collect(
         Input({"expression": text}, "recorded", "docstring", True)
         for text in docstring_inputs(function)
     ]
+    has_examples = bool(base)
     base += [Input({"expression": text}, "adversarial") for text in options.adversarial]
     observed = tuple(dict.fromkeys(each.shape for each in recorded if each.shape))
-    generated = list(_generated(function, kinds, observed, observe, options.seed, pool))
+    # an annotation that no value can be made for is better served by examples than by guesses
+    guesses = any(
+        p.annotation and not kinds.of_annotation(p.annotation) for p in function.parameters
+    )
+    generated: list[Input] = []
+    if not (guesses and has_examples):
+        generated = list(_generated(function, kinds, observed, observe, options.seed, pool))
     keep(pool, base + generated, observe)
     roots = [
         each

@@ -16,7 +16,7 @@ VerdictName = Literal[
     "error",
 ]
 Source = Literal["recorded", "generated", "mutated", "adversarial"]
-RelaxationKind = Literal["float_ulp", "set_order"]
+RelaxationKind = Literal["float_ulp", "set_order", "numpy_warnings"]
 LayerState = Literal["fine", "warning", "problem"]
 Isolation = Literal["full", "reduced"]
 
@@ -43,7 +43,8 @@ class Relaxation:
     """A difference that a suggestion declares and a reader is shown.
 
     ``float_ulp`` lets floats differ by at most ``amount`` units in the last place;
-    ``set_order`` lets sets of numbers iterate in another order.
+    ``set_order`` lets sets of numbers iterate in another order; ``numpy_warnings`` lets numpy
+    warn of overflow, division by zero and the like in other words or another number of times.
     """
 
     kind: RelaxationKind
@@ -52,6 +53,8 @@ class Relaxation:
     def __str__(self) -> str:
         if self.kind == "float_ulp":
             return f"floats may differ by {self.amount} units in the last place"
+        if self.kind == "numpy_warnings":
+            return "numpy may warn of overflow or invalid values in other words"
         return "sets may iterate in another order"
 
 

@@ -34,6 +34,11 @@ class TooLarge(Exception):
     """The graph has more nodes than ``NODES_MAX``."""
 
 
+OPEN_BASES = (
+    object, int, float, complex, str, bytes, bytearray, dict, list, tuple, set, frozenset, deque,
+)  # fmt: skip
+
+
 class Encoder:
     """Collects nodes; values stay alive while it does, so that an id means one object."""
 
@@ -101,8 +106,8 @@ class Encoder:
             kind, (dict, list, set, BaseException)
         ):
             return self._reduced(value)
-        if kind.__flags__ & (1 << 9):  # a class defined in Python
-            return self._instance(value)
+        if all(base in OPEN_BASES or _is_python(base) for base in kind.__mro__):
+            return self._instance(value)  # nothing is hidden in C
         return self._reduced(value)
 
     def _pairs(self, mapping: Any) -> list[Any]:
@@ -249,14 +254,14 @@ class Encoder:
         """A pandas object through its public parts, whatever its blocks look like."""
         kind = type_name(type(value))
         if hasattr(value, "columns"):
-            columns = [value.iloc[:, position].array for position in range(value.shape[1])]
+            columns = [_values(value.iloc[:, position]) for position in range(value.shape[1])]
             parts = [value.columns, value.index, columns, dict(value.attrs)]
         elif hasattr(value, "index"):
-            parts = [value.name, value.index, value.array, dict(value.attrs)]
+            parts = [value.name, value.index, _values(value), dict(value.attrs)]
         elif hasattr(value, "names"):
-            parts = [list(value.names), str(value.dtype), list(value)]
+            parts = [tuple(value.names), str(value.dtype), tuple(value)]
         else:
-            parts = [str(value.dtype), list(value)]
+            parts = [str(value.dtype), tuple(value)]
         self._alive.append(parts)
         return ["pandas", kind, self._references(parts)]
 
@@ -268,9 +273,25 @@ class Encoder:
         return ["opaque", type_name(type(value))]
 
 
+def _is_python(kind: type) -> bool:
+    """Whether a class was defined in Python: those of C are not on the heap, or make their objects in C."""
+    made = kind.__dict__.get("__new__")
+    return bool(kind.__flags__ & (1 << 9)) and not isinstance(made, types.BuiltinFunctionType)
+
+
+def _values(series: Any) -> list[Any]:
+    """Item type and items of a column: bits where numpy holds them, else objects."""
+    values = series.to_numpy()
+    categories = getattr(series.dtype, "categories", None)
+    known = None if categories is None else [list(categories), bool(series.dtype.ordered)]
+    if values.dtype.hasobject or values.dtype != series.dtype:
+        return [str(series.dtype), known, values.tolist()]
+    return [str(series.dtype), known, values.tobytes()]
+
+
 def _is_pandas(value: Any) -> bool:
     kind = type(value)
-    return kind.__module__.startswith("pandas.") and hasattr(
+    return kind.__module__.split(".")[0] == "pandas" and hasattr(
         value, "array" if hasattr(value, "dtype") else "columns"
     )
 

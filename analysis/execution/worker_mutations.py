@@ -7,6 +7,13 @@ import itertools
 import random
 from typing import Any, Iterator
 
+from assist.analysis.execution.worker_arrays import (
+    is_array,
+    is_frame,
+    mutated_array,
+    mutated_frame,
+)
+
 SLOTS_MAX = 200
 DEPTH_MAX = 4
 RECORD_ITEMS_MAX = 3
@@ -49,7 +56,7 @@ def mutated(call: Any, generator: random.Random, receiver: bool) -> Any:
 def _can_mutate(value: Any) -> bool:
     if isinstance(value, (bool, int, float, str, bytes, list, tuple, dict, set, frozenset)):
         return True
-    return type(value).__name__ == "ndarray"
+    return is_array(value) or is_frame(value)
 
 
 def mutated_value(value: Any, generator: random.Random) -> Any:
@@ -81,11 +88,9 @@ def mutated_value(value: Any, generator: random.Random) -> Any:
         items = sorted(value, key=repr)
         chosen = generator.choice([items[:0], items[:1], items[1:], items[:-1], items[::-1]])
         return kind(chosen)
-    if kind.__name__ == "ndarray":
-        return generator.choice(
-            [value[:0], value[:1], value[::-1], value.copy(order="F"), value[:-1]]
-        )
-    return value
+    if is_array(value):
+        return mutated_array(value, generator)
+    return mutated_frame(value, generator) if is_frame(value) else value
 
 
 def _mutated_text(value: str, generator: random.Random) -> str:

@@ -16,6 +16,12 @@ import pickle
 import random
 from typing import Any, Iterator
 
+from assist.analysis.execution.worker_arrays import (
+    grown_frame,
+    is_array,
+    is_frame,
+    moved_array,
+)
 from assist.analysis.execution.worker_mutations import (
     RECORD_ITEMS_MAX,
     SLOTS_MAX,
@@ -141,8 +147,10 @@ def _grown(value: Any, factor: int, what: str) -> Any:
         return kind(
             items + [_moved(item, turn, stride) for turn in range(1, factor) for item in items]
         )
-    if kind.__name__ == "ndarray" and value.ndim:
+    if is_array(value) and value.ndim:
         return value.repeat(factor, axis=0)
+    if is_frame(value):
+        return grown_frame(value, factor)
     return value
 
 
@@ -167,7 +175,7 @@ def _moved_argument(value: Any, turn: int) -> Any:
         return _moved(value, turn, 1000)
     if kind in (set, frozenset):
         return kind(_moved(each, turn, 1000) for each in sorted(value, key=repr))
-    return value
+    return moved_array(value, turn) if is_array(value) else value
 
 
 def _stride(items: list[Any]) -> int:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from assist.analysis.rules import (
     accumulation,
     arithmetic,
+    arrays,
     calls,
     characters,
     conditions,
     counting,
+    frames,
     growth,
     indexing,
     inlining,
@@ -43,6 +45,8 @@ FAMILIES = (
     text,
     calls,
     arithmetic,
+    frames,
+    arrays,
 )
 RULES: tuple[Rule, ...] = tuple(rule for family in FAMILIES for rule in family.RULES)
 BY_NAME = {rule.name: rule for rule in RULES}
