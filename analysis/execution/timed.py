@@ -50,14 +50,17 @@ def timed_roots(
                 )
         fresh += [Input({"expression": text}, "generated", label, True) for text in texts]
         if not texts:
+            changes: list[Specification] = [
+                {"mutate": generator.getrandbits(32)}
+                if turn
+                else {"moved": generator.randrange(1, 9)}
+                for _ in own
+                for turn in (0, 1)
+            ]
+            sources = [each.specification for each in own for _ in (0, 1)]
             fresh += [
-                Input(
-                    {"base": each.specification, "mutate": generator.getrandbits(32)},
-                    "mutated",
-                    label,
-                    True,
-                )
-                for each in own
+                Input({"base": source, **change}, "mutated", label, True)
+                for source, change in zip(sources, changes, strict=True)
             ]
     return roots, fresh
 

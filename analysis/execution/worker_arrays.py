@@ -79,5 +79,16 @@ def moved_array(value: Any, turn: int) -> Any:
     return value + turn if value.dtype.kind in "if" else value
 
 
+def moved_frame(value: Any, turn: int) -> Any:
+    """Other numbers in the columns of numbers; other columns as they are."""
+    if type(value).__name__ == "Series":
+        return value + turn if value.dtype.kind in "if" else value
+    changed = value.copy()
+    for name in value.columns:
+        if getattr(value[name], "dtype", None) is not None and value[name].dtype.kind in "if":
+            changed[name] = value[name] + turn
+    return changed
+
+
 def grown_frame(value: Any, factor: int) -> Any:
     return value.iloc[list(range(len(value))) * factor].reset_index(drop=True)

@@ -21,6 +21,7 @@ from assist.analysis.execution.worker_arrays import (
     is_array,
     is_frame,
     moved_array,
+    moved_frame,
 )
 from assist.analysis.execution.worker_mutations import (
     RECORD_ITEMS_MAX,
@@ -175,6 +176,8 @@ def _moved_argument(value: Any, turn: int) -> Any:
         return _moved(value, turn, 1000)
     if kind in (set, frozenset):
         return kind(_moved(each, turn, 1000) for each in sorted(value, key=repr))
+    if is_frame(value):
+        return moved_frame(value, turn)
     return moved_array(value, turn) if is_array(value) else value
 
 
