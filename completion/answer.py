@@ -21,7 +21,7 @@ from assist.completion.session import EngineSession, OpenDocument
 from assist.completion.stop import StopRules, indentation, stop_rules
 from assist.models.model import Abort, Logits
 
-Threshold = Literal["quiet", "balanced", "eager"]
+Threshold = Literal["quiet", "balanced", "eager", "all"]
 
 TOKENS_MAX = 64
 DECODE_MS_MAX = 4_000.0
@@ -39,7 +39,7 @@ class CompletionOptions:
 
     ``multiline`` asks for a block where a line of its own starts. ``judge`` lets the suffix weigh
     the candidates of models whose prompt does not show it. ``threshold`` says how likely a
-    candidate must be to be shown.
+    candidate must be to be shown; "all" hides none.
     """
 
     tokens_max: int = TOKENS_MAX
@@ -53,7 +53,7 @@ class CompletionOptions:
     candidates: int = 1
     judge: bool = True
     rank: bool = True
-    threshold: Threshold = "eager"
+    threshold: Threshold = "all"
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,6 @@ FEATURES = (
     "rejected",
     "masked",
     "legal_mass",
-    "open_share",
     "suffix_fit",
     "suffix_judged",
     "block",
@@ -50,8 +49,6 @@ FEATURES = (
     "line_known",
     "punctuation",
     "calls",
-    "prompt_tokens",
-    "suffix_tokens",
 )
 SURE = math.log(0.8)
 NAMES_CODE_POINTS_MAX = 6_000
@@ -72,8 +69,6 @@ def describe(task: Task, answer: Answer) -> Features:
         **_text(task, answer.text),
         "suffix_fit": answer.suffix_fit or 0.0,
         "suffix_judged": answer.suffix_fit is not None,
-        "prompt_tokens": math.log1p(len(task.prompt.tokens)),
-        "suffix_tokens": math.log1p(len(task.prompt.suffix_tokens)),
     }
     return np.array([float(values[name]) for name in FEATURES], np.float32)
 
@@ -108,12 +103,11 @@ def _ending(answer: Answer) -> dict[str, float]:
 def _monitors(answer: Answer) -> dict[str, float]:
     guard = answer.guard
     if guard is None:
-        return {"rejected": 0.0, "masked": 0.0, "legal_mass": 0.0, "open_share": 1.0}
+        return {"rejected": 0.0, "masked": 0.0, "legal_mass": 0.0}
     return {
         "rejected": guard.rejected,
         "masked": guard.masked,
         "legal_mass": math.log(max(guard.legal_mass, 1e-6)),
-        "open_share": guard.tally.open / max(guard.tally.checked, 1),
     }
 
 

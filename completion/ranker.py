@@ -18,7 +18,7 @@ from assist.models.onnx import OnnxModel, load_onnx
 
 RANKER_FILE = Path(__file__).parent / "ranker.onnx"
 # Without the file: mean probability of the tokens below which nothing is shown.
-LIKELIHOOD_MIN: dict[Threshold, float] = {"quiet": 0.75, "balanced": 0.5, "eager": 0.0}
+LIKELIHOOD_MIN: dict[str, float] = {"quiet": 0.75, "balanced": 0.5, "eager": 0.0}
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,10 @@ def rank(
     if not answers:
         return []
     if ranker is None:
-        chances, least = [likelihood(answer) for answer in answers], LIKELIHOOD_MIN[threshold]
+        chances, thresholds = [likelihood(answer) for answer in answers], LIKELIHOOD_MIN
     else:
-        chances, least = ranker.chances(task, answers), ranker.thresholds[threshold]
+        chances, thresholds = ranker.chances(task, answers), ranker.thresholds
+    least = thresholds.get(threshold, 0.0)
     best: dict[str, tuple[float, Answer]] = {}
     for chance, answer in zip(chances, answers, strict=True):
         known = best.get(answer.text)

@@ -16,6 +16,7 @@ from assist.cache.store import open_store
 from assist.completion.answer import Threshold
 from assist.completion.candidate import Candidate
 from assist.completion.engine import Completion, CompletionOptions, EngineSession, complete
+from assist.completion.ranker import load_ranker
 from assist.models.errors import ModelError
 from assist.models.kv_session import KvSession
 from assist.models.llama import KeyType, LlamaOptions
@@ -188,6 +189,7 @@ def _load(engine: Engine, settings: Settings) -> None:
         store=open_store(settings.kv_disk_mb << 20) if settings.kv_disk else None,
     )
     engine.session = EngineSession(kv, opened.template)
+    load_ranker()
     seconds = time.monotonic() - started
     engine.write(messages.Ready(model.name, model.file, opened.reason, seconds))
 
@@ -218,7 +220,7 @@ def _answer(engine: Engine, request: messages.Complete, document: Document | Non
             monitors=request.monitors,
             candidates=request.candidates,
             # Whoever asks wants to see what there is.
-            threshold="eager" if request.invoked else cast(Threshold, request.threshold),
+            threshold="all" if request.invoked else cast(Threshold, request.threshold),
         )
         seen, offset = _with_selected(request, document)
         position = seen.position_at(offset)

@@ -12,7 +12,7 @@ from assist.analysis.document import Document
 from assist.completion.answer import Answer, Task, Threshold
 from assist.completion.engine import CompletionOptions, EngineSession, complete
 from assist.completion.features import FEATURES, describe
-from assist.completion.ranker import load_ranker, rank
+from assist.completion.ranker import RANKER_FILE, load_ranker, rank
 from assist.models.kv_session import KvSession
 from assist.models.scripted import ScriptedModel
 from assist.models.template import PREFIX_ONLY
@@ -110,3 +110,22 @@ def test_without_its_file_likelihood_decides(tmp_path: Path) -> None:
     task, found = answers("x = $0\n")
     assert rank(None, task, found, "eager")[0][1].text == "foo(1)"
     assert rank(None, task, (), "eager") == []
+
+
+def test_the_ranker_that_comes_with_the_program_fits() -> None:
+    ranker = load_ranker()
+    assert ranker is not None
+    assert ranker.thresholds["quiet"] > ranker.thresholds["balanced"] > ranker.thresholds["eager"]
+    assert RANKER_FILE.stat().st_size < 3_000_000
+    assert RANKER_FILE.with_name("RANKER.md").is_file()
+    rows = np.zeros((2, len(FEATURES)), np.float32)
+    rows[:, FEATURES.index("sum")] = rows[:, FEATURES.index("lowest")] = [-0.1, -30]
+    sure, unsure = ranker.model.run(rows)
+    assert sure > unsure
+
+
+def test_all_hides_none(trained: Path) -> None:
+    task, found = answers("x = $0\n", 3)
+    texts = {answer.text for answer in found if answer.text}
+    shown = rank(load_ranker(trained / "ranker.onnx"), task, found, "all")
+    assert {answer.text for _, answer in shown} == texts
