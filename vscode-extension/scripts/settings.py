@@ -17,6 +17,12 @@ OWN = {
         "markdownDescription": "Path of the program `assist`. Empty: the workspace's `.venv`, the "
         "selected Python environment, the extension's private environment, then the search path.",
     },
+    "assist.codeLens": {
+        "type": "boolean",
+        "default": False,
+        "scope": "resource",
+        "description": "Show 'Find a faster version' above functions. Nothing runs before you click it.",
+    },
     "assist.trace.server": {
         "type": "string",
         "enum": ["off", "messages", "verbose"],

@@ -1,7 +1,9 @@
 // Entry of the extension: creates the parts and starts the server when a language needs it.
 import * as vscode from "vscode";
 
+import { createAcceptance } from "./acceptance";
 import { registerCommands } from "./commands";
+import { registerCodeLens } from "./lens";
 import { createLog } from "./log";
 import { createPauses } from "./pauses";
 import { createServer, type Server } from "./server";
@@ -19,7 +21,8 @@ export async function activate(context: vscode.ExtensionContext): Promise<Api> {
   const log = createLog();
   const status = createStatus("assist.menu");
   const pauses = createPauses();
-  const server = createServer(context, log, status, pauses);
+  const acceptance = createAcceptance(() => server.client);
+  const server: Server = createServer(context, log, status, pauses, acceptance);
 
   function showPause(): void {
     const document = vscode.window.activeTextEditor?.document;
@@ -38,6 +41,8 @@ export async function activate(context: vscode.ExtensionContext): Promise<Api> {
     log,
     status,
     server,
+    acceptance,
+    ...registerCodeLens(),
     ...registerCommands({ context, log, server, status, pauses, showPause }),
     ...registerSuggestions({ log, server }),
     vscode.workspace.onDidOpenTextDocument(startWhenNeeded),

@@ -12,6 +12,7 @@ import {
   type ServerOptions,
 } from "vscode-languageclient/node";
 
+import type { Acceptance } from "./acceptance";
 import { installPrivately, privateServer } from "./install";
 import type { Log } from "./log";
 import { serverPath } from "./settings";
@@ -21,6 +22,8 @@ import type { State, Status } from "./status";
 const RESTART_WINDOW_MS = 180_000;
 const RESTARTS_MAX = 5;
 const SECTION = "assist";
+/** Settings of the extension itself. */
+const OWN = new Set(["codeLens", "server", "trace"]);
 
 export interface StatusNotification {
   state: State;
@@ -45,6 +48,7 @@ export function createServer(
   log: Log,
   status: Status,
   pauses: Pauses,
+  acceptance: Acceptance,
 ): Server {
   let client: LanguageClient | undefined;
   let program: string | undefined;
@@ -63,7 +67,7 @@ export function createServer(
       "assist",
       "assist",
       serverOptions(command),
-      clientOptions(context, log, pauses, () => {
+      clientOptions(context, log, pauses, acceptance, () => {
         const now = Date.now();
         restarts = restarts.filter((time) => now - time < RESTART_WINDOW_MS);
         restarts.push(now);
@@ -130,6 +134,7 @@ function clientOptions(
   context: vscode.ExtensionContext,
   log: Log,
   pauses: Pauses,
+  acceptance: Acceptance,
   mayRestart: () => boolean,
 ): LanguageClientOptions {
   return {
@@ -167,8 +172,20 @@ function clientOptions(
             : answer;
         },
       },
-      provideInlineCompletionItems: (document, position, inlineContext, token, next) =>
-        pauses.isPaused(document) ? [] : next(document, position, inlineContext, token),
+      provideInlineCompletionItems: async (document, position, inlineContext, token, next) => {
+        if (pauses.isPaused(document)) {
+          return [];
+        }
+        const answer = await next(document, position, inlineContext, token);
+        if (!token.isCancellationRequested) {
+          acceptance.offered(
+            document,
+            position,
+            Array.isArray(answer) ? answer : (answer?.items ?? []),
+          );
+        }
+        return answer;
+      },
     },
   };
 }
@@ -178,9 +195,7 @@ function forServer(value: unknown): unknown {
   if (typeof value !== "object" || value === null) {
     return value;
   }
-  const settings = Object.fromEntries(
-    Object.entries(value).filter(([name]) => name !== "server" && name !== "trace"),
-  );
+  const settings = Object.fromEntries(Object.entries(value).filter(([name]) => !OWN.has(name)));
   return { ...settings, workspace: { trusted: vscode.workspace.isTrusted } };
 }
 

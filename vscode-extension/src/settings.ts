@@ -13,6 +13,11 @@ export function serverPath(): string {
   return (trusted ?? inspected?.globalValue ?? inspected?.defaultValue ?? "").trim();
 }
 
+/** Whether functions carry the code lens "Find a faster version". */
+export function codeLensEnabled(): boolean {
+  return vscode.workspace.getConfiguration(SECTION).get<boolean>("codeLens", false);
+}
+
 /** Is assist on for this language? `*` stands for every language, `!id` leaves one out. */
 export function languageEnabled(language: string): boolean {
   const configuration = vscode.workspace.getConfiguration(SECTION);

@@ -53,7 +53,7 @@ export function registerSuggestions(parts: { log: Log; server: Server }): vscode
   const pages = new Map<string, string>();
   let review: Review | undefined;
 
-  async function find(scope: Scope): Promise<void> {
+  async function find(scope: Scope, line?: number): Promise<void> {
     if (!vscode.workspace.isTrusted) {
       void vscode.window.showWarningMessage(
         "assist runs code to verify a suggestion, and this workspace is not trusted. " +
@@ -79,7 +79,7 @@ export function registerSuggestions(parts: { log: Log; server: Server }): vscode
           [
             {
               uri: editor.document.uri.toString(),
-              line: editor.selection.active.line,
+              line: line ?? editor.selection.active.line,
               version,
               scope,
               review: true,
@@ -134,7 +134,10 @@ export function registerSuggestions(parts: { log: Log; server: Server }): vscode
     vscode.workspace.registerTextDocumentContentProvider(SCHEME, {
       provideTextDocumentContent: (uri) => pages.get(uri.path) ?? "",
     }),
-    vscode.commands.registerCommand("assist.suggestFunction", () => find("function")),
+    vscode.commands.registerCommand("assist.suggestFunction", (line?: unknown) =>
+      // The editor's own menu passes the document's address.
+      find("function", typeof line === "number" ? line : undefined),
+    ),
     vscode.commands.registerCommand("assist.suggestFile", () => find("file")),
     vscode.commands.registerCommand("assist.suggestChanged", () => find("changed")),
     vscode.commands.registerCommand("assist.applySuggestion", apply),

@@ -4,7 +4,15 @@ import fs from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
 
-import { GHOST, STATUS, runCommand, screenshot, startVsCode, toEnd, waitForState } from "./harness.mjs";
+import {
+  GHOST,
+  STATUS,
+  runCommand,
+  screenshot,
+  startVsCode,
+  toEnd,
+  waitForState,
+} from "./harness.mjs";
 
 const SAMPLE = `import os
 
@@ -25,7 +33,10 @@ const ATTEMPTS_MAX = 4;
 let vs;
 
 before(async () => {
-  vs = await startVsCode({ files: { "sample.py": SAMPLE, "other.py": "x = 1\n" } });
+  vs = await startVsCode({
+    files: { "sample.py": SAMPLE, "other.py": "x = 1\n" },
+    settings: { "assist.trace.server": "messages" },
+  });
   await vs.open("sample.py");
   await waitForState(vs, "is ready", GHOST_MS_MAX);
 });
@@ -65,6 +76,15 @@ async function clearLastLine() {
 async function ghostText() {
   const texts = await vs.page.locator(GHOST).allTextContents();
   return texts.join("").replaceAll("\u00a0", " ");
+}
+
+/** Wait until VS Code has sent a notification to the server. */
+async function traced(method) {
+  const end = Date.now() + 10_000;
+  while (!vs.trace().includes(`Sending notification '${method}'`)) {
+    assert.ok(Date.now() < end, `${method} was not sent\n${vs.trace().slice(-2000)}`);
+    await vs.page.waitForTimeout(200);
+  }
 }
 
 /** Text of the last line that is really in the document. */
@@ -109,6 +129,8 @@ test("one word is accepted", async () => {
   const accepted = line.slice("def move_file(sou".length);
   assert.ok(accepted.length > 0 && accepted.length < ghost.length, `${accepted} of ${ghost}`);
   assert.ok(ghost.startsWith(accepted), `${accepted} of ${ghost}`);
+  await traced("textDocument/didShowCompletion");
+  if (accepted.length > 1) await traced("textDocument/didPartiallyAcceptCompletion");
 });
 
 test("the status bar shows a pause and its end", async () => {
@@ -124,14 +146,18 @@ test("the status bar shows a pause and its end", async () => {
 
 test("the menu opens from the status bar", async () => {
   await vs.page.locator(`${STATUS} a`).click();
-  await vs.page.locator(".quick-input-list .monaco-list-row", { hasText: "Choose the model" }).waitFor();
+  await vs.page
+    .locator(".quick-input-list .monaco-list-row", { hasText: "Choose the model" })
+    .waitFor();
   await screenshot(vs.page, "menu");
   await vs.page.keyboard.press("Escape");
 });
 
 test("the model picker lists the catalog", async () => {
   await runCommand(vs.page, "assist: Choose the Model");
-  await vs.page.locator(".quick-input-list .monaco-list-row", { hasText: "qwen2.5-coder-1.5b" }).waitFor();
+  await vs.page
+    .locator(".quick-input-list .monaco-list-row", { hasText: "qwen2.5-coder-1.5b" })
+    .waitFor();
   await screenshot(vs.page, "models");
   await vs.page.keyboard.press("Escape");
 });

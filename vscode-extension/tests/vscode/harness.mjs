@@ -67,6 +67,8 @@ export async function startVsCode({ files, settings = {}, trusted = true, instal
     "editor.autoClosingBrackets": "never",
     "git.enabled": false,
     "files.autoSave": "off",
+    // What is tested is that proposals are shown, not which are worth it.
+    "assist.completion.threshold": "eager",
     "telemetry.telemetryLevel": "off",
     ...settings,
   });
@@ -124,7 +126,9 @@ export async function startVsCode({ files, settings = {}, trusted = true, instal
     root,
     port,
     /** What the extension and its server logged, for the message of a failed test. */
-    log: () => extensionLogs(path.join(userData, "logs")),
+    log: () => extensionLogs(path.join(userData, "logs"), "assist.log"),
+    /** The messages between VS Code and the server, where the setting `assist.trace.server` asks for them. */
+    trace: () => extensionLogs(path.join(userData, "logs"), "assist trace.log"),
     read: (name) => fs.readFileSync(path.join(workspace, name), "utf8"),
     open: (name) => openFile(page, port, workspace, name),
     serverPids: () => serverPids(root),
@@ -175,10 +179,10 @@ async function openFile(page, port, workspace, name) {
   await page.keyboard.press("Control+b"); // the explorer is not what the pictures are about
 }
 
-function extensionLogs(folder) {
+function extensionLogs(folder, file) {
   return fs
     .readdirSync(folder, { recursive: true })
-    .filter((name) => name.endsWith("assist.log"))
+    .filter((name) => name.endsWith(file))
     .map((name) => fs.readFileSync(path.join(folder, name), "utf8"))
     .join("\n");
 }
