@@ -32,6 +32,7 @@ _PLAIN_CALLABLES = frozenset(
         "CompiledValue",
     }
 )
+_PLATFORM = re.compile(r"version_info|hexversion|sys\.platform|os\.name|python_version|hasattr\(")
 _NARROWING = ("isinstance", "issubclass", "hasattr", "callable", "type", "match")
 _KINDS = {
     "POSITIONAL_ONLY": "positional",
@@ -53,7 +54,7 @@ def value_of(script: Any, expression: str, position: tuple[int, int], cache: Mem
     node = parse_expression(context, expression, leaf)
     if node is None:
         return OPEN
-    if _is_narrowed(context, node):
+    if _is_narrowed(context, node) or _is_for_another_platform(leaf):
         return OPEN
     values = [value for value in certain_values(context, node) or () if not is_none(value)]
     strings = _strings(context, node)
@@ -96,11 +97,26 @@ def module_of(script: Any, name: str, cache: MemberCache) -> Value:
 def _is_narrowed(context: Any, node: Any) -> bool:
     """Whether the code around asks for the type of an expression; jedi does not follow that."""
     scope = context.tree_node
+    asked = f"hasattr({node.get_code(include_prefix=False)},"
+    if any(asked in line for line in context.get_root_context().code_lines or ()):
+        return True
     code = scope.get_code() if scope.type in ("funcdef", "lambdef") else ""
     if not any(word in code for word in _NARROWING):
         return False
     text = re.escape(node.get_code(include_prefix=False))
     return bool(re.search(rf"(?:{'|'.join(_NARROWING)})[ (]\s*{text}\b", code))
+
+
+def _is_for_another_platform(leaf: Any) -> bool:
+    """Whether the code around is for a version or platform that may not be the one we read."""
+    node = leaf.parent
+    while node is not None:
+        if node.type == "if_stmt":
+            tests = [child for child in node.children if child.type not in ("suite", "keyword")]
+            if any(_PLATFORM.search(test.get_code()) for test in tests):
+                return True
+        node = node.parent
+    return False
 
 
 def parse_expression(context: Any, expression: str, leaf: Any) -> Any:

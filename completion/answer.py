@@ -10,7 +10,7 @@ from typing import Literal
 from assist.analysis.monitors.session import session as watch
 from assist.analysis.monitors.view import Facts
 from assist.analysis.syntax import enclosing, indentation_at
-from assist.completion.candidate import Place, fit
+from assist.completion.candidate import Place, complete_part, fit, without_last_operand
 from assist.completion.decoder import Decoded, Limits, branches, decode
 from assist.completion.drafter import GAP, Drafter, TokenIndex
 from assist.completion.guard import Guard
@@ -28,6 +28,8 @@ DECODE_MS_MAX = 4_000.0
 # Other beginnings that are tried for one more candidate: some end in a text that is shown already.
 BRANCHES_PER_CANDIDATE = 2
 UNFINISHED = ("loop", "tokens", "time")
+# So many words are taken from the end of an answer that cannot stand as it is; then whole lines.
+TRIMS_MAX = 8
 # Code points before and after the cursor that a candidate is fitted to.
 HEAD_MAX = 4_000
 TAIL_MAX = 2_000
@@ -162,21 +164,34 @@ def _shown(task: Task, decoded: Decoded, guard: Guard | None) -> str:
     """What is left of an answer that fits, exists and parses."""
     text = decoded.text
     if decoded.reason == "illegal":
-        text = text.rpartition("\n")[0]
+        text = _legal_part(guard, text)
     text = fit(text, task.place, finished=decoded.reason not in UNFINISHED)
-    while text and not (
-        _exists(guard, text) and keeps_parsable(task.opened.syntax, task.offset, text)
-    ):
+    for _ in range(TRIMS_MAX if guard else 0):
+        if not text or _stands(task, guard, text):
+            return text
+        text = without_last_operand(text)
+    while text and not _stands(task, guard, text):
         text = text.rpartition("\n")[0].rstrip()
     return text
 
 
+def _legal_part(guard: Guard | None, text: str) -> str:
+    """The answer up to where the monitors object, as far as it says something."""
+    if guard is None:
+        return text.rpartition("\n")[0]
+    _, verdict = guard.states[0].advance(text)
+    if not verdict.accepted:
+        text = text[: max(verdict.span.start, 0)]
+    return complete_part(text)
+
+
+def _stands(task: Task, guard: Guard | None, text: str) -> bool:
+    return _exists(guard, text) and keeps_parsable(task.opened.syntax, task.offset, text)
+
+
 def _exists(guard: Guard | None, text: str) -> bool:
     """Whether the monitors let ``text`` stand as a whole, with all that is known by now."""
-    if guard is None:
-        return True
-    state, verdict = guard.states[0].advance(text)
-    return verdict.accepted and state.finish().accepted
+    return guard is None or guard.accepts(text)
 
 
 def draft_sources(session: EngineSession, prompt: FimPrompt) -> list[tuple[str, TokenIndex]]:

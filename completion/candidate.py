@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import keyword
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +16,11 @@ from assist.completion.stop import indentation
 # Lines of the suffix that may close brackets of the prefix, or be repeated by an answer.
 FOLLOWING_LINES_MAX = 20
 REPEATED_LINES_MAX = 3
+
+_LAST_TOKEN = re.compile(r"(?:\w+|[^\w\s])\Z")
+# Words that end a statement, and words that something has to follow.
+_ENDS = frozenset({"None", "True", "False", "return", "pass", "break", "continue", "raise"})
+_WAITING = frozenset(keyword.kwlist) - _ENDS
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,27 @@ def fit(text: str, place: Place, *, finished: bool = True) -> str:
 
 def _without_last_word(line: str) -> str:
     return line.rstrip().rstrip("_" + ascii_letters + digits)
+
+
+def without_last_operand(text: str) -> str:
+    """The text without its last word, number or bracket, and without what then waits for one."""
+    return complete_part(_LAST_TOKEN.sub("", text.rstrip()))
+
+
+def complete_part(text: str) -> str:
+    """The text up to its last operand: without operators, openers and keywords at the end that
+    wait for one."""
+    while text:
+        text = text.rstrip()
+        last = _LAST_TOKEN.search(text)
+        if last is None or last[0] in _ENDS or (last[0] not in _WAITING and _is_operand(last[0])):
+            return text
+        text = text[: last.start()]
+    return text
+
+
+def _is_operand(token: str) -> bool:
+    return token[0].isalnum() or token[0] in "_)]}'\""
 
 
 def _line_ends(text: str, place: Place) -> str:

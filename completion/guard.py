@@ -128,6 +128,14 @@ class Guard:
         self.seconds += time.thread_time() - started
         return verdict
 
+    def accepts(self, text: str) -> bool:
+        """Whether ``text`` may stand as the whole answer, with all that is known by now."""
+        started = time.thread_time()
+        state, verdict = self.states[0].advance(text)
+        accepted = verdict.accepted and state.finish().accepted
+        self.seconds += time.thread_time() - started
+        return accepted
+
     def legal_start(self, pieces: Iterable[bytes]) -> int:
         """How many of drafted ``pieces`` the monitors let stand after the answer so far."""
         started = time.thread_time()

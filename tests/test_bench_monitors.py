@@ -8,30 +8,26 @@ from assist.server.bench.monitor_effects import PROBE, EffectCase, judge, summar
 from assist.server.bench.monitor_positions import KINDS, MonitorPosition, mine
 from assist.server.bench.static_check import find_missing, is_available
 
-SHAPES = "class Circle:\n    radius: float = 1.0\n\n\ncircle = Circle()\n"
+SHAPES = "import os\nclass Circle:\n    radius: float = 1.0\ncircle = Circle()\n"
 
 
 def check(tmp_path: Path, line: str, expected: set[tuple[str, str]]) -> None:
-    """``expected`` are the (what, name) that do not exist in a file of a package with this line."""
-    package = tmp_path / "root" / "shapes"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text(SHAPES)
-    (package / "user.py").write_text("")
-    text = f"import shapes\n{line}\n"
-    found = find_missing(tmp_path / "root", {"shapes/user.py": text}, tmp_path / "work")
-    assert {(missing.what, missing.name) for missing in found["shapes/user.py"]} == expected
-    assert all(missing.line == 2 for missing in found["shapes/user.py"])
+    """``expected`` are the (what, name) that do not exist in a file that ends with this line."""
+    found = find_missing({"shapes/round.py": f"{SHAPES}{line}\n"}, tmp_path)["shapes/round.py"]
+    assert {(missing.what, missing.name) for missing in found} == expected
+    assert all(missing.line == 5 for missing in found)
 
 
 @pytest.mark.skipif(not is_available(), reason="the independent check is mypy")
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("print(shapes.circle.radius)", set()),
-        (f"print(shapes.circle.{PROBE})", {("attribute", PROBE)}),
-        ("print(shapes.round)", {("attribute", "round")}),
-        ("print(circle)", {("name", "circle")}),
-        ("shapes.Circle(size=1)", {("keyword", "size")}),
+        ("print(circle.radius)", set()),
+        (f"print(circle.{PROBE})", {("attribute", PROBE)}),
+        ("print(os.rounded)", {("attribute", "rounded")}),
+        ("print(missing)", {("name", "missing")}),
+        ("Circle(size=1)", {("keyword", "size")}),
+        ("import click\nprint(click.missing)", set()),
     ],
 )
 def test_what_does_not_exist_is_found(

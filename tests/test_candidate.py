@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from assist.completion.candidate import Place, fit
+from assist.completion.candidate import Place, complete_part, fit, without_last_operand
 
 
 def check(before: str, text: str, after: str, *, column: int = 0, finished: bool = True) -> None:
@@ -63,3 +63,18 @@ def test_an_answer_that_was_stopped_loses_its_broken_end() -> None:
 
 def test_line_ends_are_plain() -> None:
     check("$0", "a\r\nb\r", "a\nb")
+
+
+def check_part(text: str, part: str, shorter: str) -> None:
+    """What is left where the answer had to stop, and with an operand less."""
+    assert complete_part(text) == part
+    assert without_last_operand(part) == shorter
+
+
+def test_a_part_ends_with_an_operand() -> None:
+    check_part("self.lock, self.", "self.lock, self", "self.lock")
+    check_part("a() if b in ", "a() if b", "a()")
+    check_part("return ", "return", "")
+    check_part("x = not ", "x", "")
+    check_part("f(", "f", "")
+    check_part(" + (", "", "")

@@ -137,6 +137,13 @@ def test_a_question_about_the_type_opens_it(source: FactsSource) -> None:
     assert plain.members is not None and asked.value("p") == OPEN
 
 
+def test_code_for_another_version_or_platform_opens_what_it_uses(source: FactsSource) -> None:
+    before = "import sys\nif {}:\n    $0"
+    assert facts_at(source, before.format("sys.argv")).value("sys").members is not None
+    other = facts_at(source, before.format("sys.version_info >= (3, 99)"))
+    assert other.value("sys") == OPEN
+
+
 def test_parameters_are_what_their_annotation_says(source: FactsSource) -> None:
     found = facts_at(
         source,

@@ -52,6 +52,10 @@ def test_an_answer_without_a_legal_way_on_is_dropped() -> None:
     check("def f():\n    $0\nx = 1\n", ["break\n"], "")
 
 
+def test_what_is_legal_before_the_illegal_part_is_kept() -> None:
+    check("def f():\n    $0\nx = 1\n", ["yield\nbreak\n"], "yield")
+
+
 TEXTS = st.text(alphabet="ab.(", min_size=1, max_size=4)
 
 

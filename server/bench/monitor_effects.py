@@ -205,8 +205,6 @@ def judge(cases: Sequence[EffectCase], positions: Sequence[MonitorPosition]) -> 
         return list(cases)
     by_name = {name_of(p): p for p in positions if p.path in files}
     texts = {path: file.read_text(encoding="utf-8") for path, file in files.items()}
-    name, file = next(iter(files.items()))
-    root = file.parents[name.count("/")]
     answers: dict[str, dict[str, str]] = {"probe": {}, "reference": {}}
     for name, position in by_name.items():
         answers["probe"][name] = PROBE
@@ -215,18 +213,15 @@ def judge(cases: Sequence[EffectCase], positions: Sequence[MonitorPosition]) -> 
         if case.answer:
             answers.setdefault(case.variant, {})[case.position] = case.answer
     found: dict[str, dict[str, list[Missing]]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for variant, given in answers.items():
-            found[variant] = _missing_in(root, texts, by_name, given, Path(folder))
+    for variant, given in answers.items():
+        found[variant] = _missing_in(texts, by_name, given)
     return [_judged(case, found) for case in cases]
 
 
 def _missing_in(
-    root: Path,
     texts: Mapping[str, str],
     positions: Mapping[str, MonitorPosition],
     answers: Mapping[str, str],
-    work: Path,
 ) -> dict[str, list[Missing]]:
     """What is missing inside each answer, for the answers after which the file parses."""
     changed = {}
@@ -236,7 +231,8 @@ def _missing_in(
             if _parses(whole):
                 changed[name] = whole
     paths = {positions[name].path: name for name in changed}
-    checked = find_missing(root, {path: changed[name] for path, name in paths.items()}, work)
+    with tempfile.TemporaryDirectory() as work:
+        checked = find_missing({path: changed[name] for path, name in paths.items()}, Path(work))
     found = {}
     for path, name in paths.items():
         if path not in checked:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -37,33 +36,27 @@ def is_available() -> bool:
     return find_spec("mypy") is not None
 
 
-def find_missing(root: Path, texts: Mapping[str, str], work: Path) -> dict[str, list[Missing]]:
-    """What is missing in every changed file; files that the checker gives up on are left out.
+def find_missing(texts: Mapping[str, str], work: Path) -> dict[str, list[Missing]]:
+    """What is missing in every file of ``texts`` (path to text), written to an empty ``work``.
 
-    ``texts`` maps paths below ``root`` (a folder of packages) to their changed text. The packages
-    around them are linked into ``work``, where the changed files take the place of their own.
+    Types come from the files themselves and from the standard library; of other modules nothing
+    is known, so that nothing is called missing that merely was not read. Files that the checker
+    gives up on are left out.
     """
-    tree = work / "tree"
-    shutil.rmtree(tree, ignore_errors=True)
-    for package in sorted({path.split("/")[0] for path in texts}):
-        source = root / package
-        if source.is_dir():
-            shutil.copytree(source, tree / package, copy_function=_link, ignore=_only_python)
     for path, text in texts.items():
-        target = tree / path
-        target.unlink(missing_ok=True)
+        target = work / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
-    return _find(tree, sorted(texts), work / "cache")
+    return _find(work, sorted(texts))
 
 
-def _find(tree: Path, paths: list[str], cache: Path) -> dict[str, list[Missing]]:
-    output = _check(tree, paths, cache)
+def _find(tree: Path, paths: list[str]) -> dict[str, list[Missing]]:
+    output = _check(tree, paths)
     if output is None:
         # one file that stops the checker must not silence it for the others
         half = len(paths) // 2
         parts = (paths[:half], paths[half:]) if half else ()
-        return {path: errors for part in parts for path, errors in _find(tree, part, cache).items()}
+        return {path: errors for part in parts for path, errors in _find(tree, part).items()}
     found: dict[str, list[Missing]] = {path: [] for path in paths}
     for match in _ERROR.finditer(output):
         missing = _missing(match)
@@ -72,19 +65,19 @@ def _find(tree: Path, paths: list[str], cache: Path) -> dict[str, list[Missing]]
     return found
 
 
-def _check(tree: Path, paths: list[str], cache: Path) -> str | None:
+def _check(tree: Path, paths: list[str]) -> str | None:
     """What the checker says; none where it gave up."""
     options = [
         "--check-untyped-defs",
         "--ignore-missing-imports",
-        "--follow-imports=silent",
+        "--follow-imports=skip",
         "--explicit-package-bases",
         "--show-column-numbers",
         "--no-error-summary",
         "--hide-error-context",
         "--no-pretty",
         "--config-file=",
-        f"--cache-dir={cache}",
+        f"--cache-dir={tree / '.cache'}",
     ]
     done = subprocess.run(
         [sys.executable, "-m", "mypy", *options, *paths],
@@ -109,11 +102,3 @@ def _missing(match: re.Match[str]) -> Missing | None:
     if found is None:
         return None
     return Missing(int(match["line"]), int(match["column"]), what, found[1])
-
-
-def _link(source: str, target: str) -> None:
-    Path(target).symlink_to(source)
-
-
-def _only_python(_: str, names: list[str]) -> list[str]:
-    return [name for name in names if "." in name and not name.endswith((".py", ".pyi", ".typed"))]
