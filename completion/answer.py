@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,6 +31,9 @@ BRANCHES_PER_CANDIDATE = 2
 UNFINISHED = ("loop", "tokens", "time")
 # So many words are taken from the end of an answer that cannot stand as it is; then whole lines.
 TRIMS_MAX = 8
+# Answers with a smaller sum of log-probabilities are given up where only likely ones are shown;
+# no answer of the ranker's training that was right, or that it would show, was below this.
+HOPELESS: dict[str, float] = {"quiet": -16.0, "balanced": -16.0}
 # Code points before and after the cursor that a candidate is fitted to.
 HEAD_MAX = 4_000
 TAIL_MAX = 2_000
@@ -133,7 +137,11 @@ def _answer(task: Task, logits: Logits, given: Sequence[tuple[int, Logits]]) -> 
         session.kv,
         logits,
         task.rules,
-        Limits(options.tokens_max, task.prefilled + options.decode_ms_max / 1e3),
+        Limits(
+            options.tokens_max,
+            task.prefilled + options.decode_ms_max / 1e3,
+            HOPELESS.get(options.threshold, -math.inf),
+        ),
         trie=session.trie,
         ends=session.ends,
         heal=prompt.heal_tokens,
@@ -162,7 +170,7 @@ def _guard(task: Task) -> Guard | None:
 
 def _shown(task: Task, decoded: Decoded, guard: Guard | None) -> str:
     """What is left of an answer that fits, exists and parses."""
-    text = decoded.text
+    text = "" if decoded.reason == "unlikely" else decoded.text
     if decoded.reason == "illegal":
         text = _legal_part(guard, text)
     text = fit(text, task.place, finished=decoded.reason not in UNFINISHED)

@@ -19,15 +19,19 @@ from assist.models.kv_session import KvSession
 from assist.models.model import Abort, Logits
 from assist.models.vocabulary import Vocabulary
 
-Reason = Literal["end", "stop", "loop", "tokens", "time", "illegal"]
+Reason = Literal["end", "stop", "loop", "tokens", "time", "illegal", "unlikely"]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Bounds of one answer; ``deadline`` is a time of :func:`time.perf_counter`."""
+    """Bounds of one answer; ``deadline`` is a time of :func:`time.perf_counter`.
+
+    ``log_probability_min`` is the sum over the tokens below which the answer is not worth its time.
+    """
 
     tokens_max: int
     deadline: float
+    log_probability_min: float = -np.inf
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Decoded:
     """One answer: its text after the healed bytes, tokens, and natural log-probabilities.
 
     ``reason``: the model's end token, a stop rule, a repetition, a limit in tokens or
-    time, or monitors that left nothing probable. ``drafted`` and ``accepted`` count speculated
+    time, monitors that left nothing probable, or too little probability. ``drafted`` and ``accepted`` count speculated
     tokens. ``rows`` are the logits that the tokens were chosen from.
     """
 
@@ -126,6 +130,7 @@ class _Answer:
     ) -> None:
         self.tokens: list[int] = []
         self.rows: list[Logits] = []
+        self.scores: list[float] = []
         self.drafted = self.accepted = 0
         self._rules, self._limits = rules, limits
         self._heal_tokens, self._heal = heal, vocabulary.detokenize(heal)
@@ -143,11 +148,12 @@ class _Answer:
 
     def add(self, token: int, row: Logits) -> Reason | Literal["retry"] | None:
         """Add a token that was chosen from ``row``."""
-        del self.rows[len(self.tokens) :]
+        del self.rows[len(self.tokens) :], self.scores[len(self.tokens) :]
         self.rows.append(row)
         if token in self._ends:
             return self._judged("end", "")
         self.tokens.append(token)
+        self.scores.append(_log_probability(row, token))
         text = self.text
         cut = find_stop(self._rules, text)
         if cut is not None:
@@ -161,6 +167,8 @@ class _Answer:
             reason = "tokens"
         elif time.perf_counter() > self._limits.deadline:
             reason = "time"
+        elif sum(self.scores) < self._limits.log_probability_min:
+            return "unlikely"
         return self._judged(reason, text)
 
     @property
@@ -184,11 +192,10 @@ class _Answer:
     def decoded(self, reason: Reason) -> Decoded:
         text = self.text
         cut = find_stop(self._rules, text) if reason == "stop" else None
-        scores = map(_log_probability, self.rows, self.tokens)
         return Decoded(
             text[:cut],
             tuple(self.tokens),
-            tuple(scores),
+            tuple(self.scores[: len(self.tokens)]),
             reason,
             self.drafted,
             self.accepted,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assist.analysis.document import Document, Position
+from assist.completion.decoder import Limits, decode
 from assist.completion.engine import Completion, CompletionOptions, EngineSession, complete
 from assist.models.kv_session import KvSession
 from assist.models.model import Aborted
@@ -152,3 +154,16 @@ def test_documents_are_forgotten_when_closed() -> None:
     run(session, "x = $0\n")
     session.close_document("file:///a.py")
     assert not session.documents
+
+
+def test_an_unlikely_answer_is_given_up() -> None:
+    session = session_of({"x = ": "one + two + three\n"})
+    document = Document("file:///a.py", "x = \n")
+    answer = complete(session, document, Position(0, 4)).answers[0]
+    assert answer.text and len(answer.decoded.log_probabilities) == len(answer.decoded.tokens)
+    task = complete(session, document, Position(0, 4), CompletionOptions(threshold="quiet")).task
+    assert task is not None
+    logits = session.kv.prefill(task.prompt.tokens).logits
+    limits = Limits(64, time.perf_counter() + 60, log_probability_min=0.0)
+    decoded = decode(session.kv, logits, task.rules, limits, trie=session.trie, ends=session.ends)
+    assert decoded.reason == "unlikely" and len(decoded.tokens) == 1
