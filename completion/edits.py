@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections.abc import Callable, Collection, Sequence
@@ -34,6 +35,7 @@ VERIFICATIONS_MAX = 16
 SINGLES_MAX = 6
 REPAIRS_MAX = 4
 MODEL_ROUNDS_MAX = 3
+SURVIVORS_MAX = 3
 # A larger change must be this much faster than a smaller one to be shown instead of it.
 WORTH_MORE = 1.10
 LIBRARIES = frozenset({"numpy", "pandas"})
@@ -177,6 +179,7 @@ class _Session:
     known: dict[str, Verdict] = field(default_factory=dict)
     verified: list[_Candidate] = field(default_factory=list)
     rejections: list[Rejection] = field(default_factory=list)
+    telling: tuple[str, ...] = ()  # inputs on which candidates differ from each other
     verifications: int = 0
     reason: str = ""
     unfinished: bool = False
@@ -186,7 +189,7 @@ class _Session:
 
     def try_out(self, proposal: Proposal, origin: str, *, seed: int = 0) -> Verdict | None:
         """Verdict on a proposal, none where the search's bounds are reached."""
-        key = f"{seed}:{proposal.module_text}"
+        key = f"{seed}:{len(self.telling)}:{proposal.module_text}"
         if key in self.known:
             return self.known[key]
         if not self.may_go_on():
@@ -200,6 +203,7 @@ class _Session:
             base,
             adversarial=(*base.adversarial, *proposal.adversarial),
             relaxations=(*base.relaxations, *proposal.relaxations),
+            inputs=(*base.inputs, *self.telling),
             budget_seconds=min(base.budget_seconds, max(self.deadline - time.monotonic(), 1.0)),
             seed=base.seed + seed,
         )
@@ -215,6 +219,22 @@ class _Session:
         else:
             self.rejections.append(Rejection(self.subject, origin, verdict))
         return verdict
+
+
+def _differing_input(session: _Session, first: Proposal, second: Proposal) -> str | None:
+    """An input on which two candidates do not behave alike; none where there is none or no time."""
+    if not session.may_go_on():
+        return None
+    session.verifications += 1
+    verdict = session.run_verify(
+        replace(session.subject, module_text=first.module_text),
+        replace(session.subject, module_text=second.module_text),
+        session.options.verify,
+        recorded=session.recorded,
+        cancelled=session.cancelled,
+        ground=None,
+    )
+    return verdict.input if verdict.verdict == "not_equivalent" else None
 
 
 def _is_about_the_old(verdict: Verdict) -> bool:
@@ -366,7 +386,21 @@ def _search_model(session: _Session, rewriter: Rewriter) -> None:
                     verdict.slowest_input,
                 )
             )
-            if verdict.verdict == "verified":
-                return
-        if not proposals:
+        if session.verified or not proposals:
+            _tell_apart(session)
             return
+
+
+def _tell_apart(session: _Session) -> None:
+    """Versions of the model that all passed, run against each other: where two differ, one is wrong."""
+    survivors = [each for each in session.verified if each.origin == "model"][:SURVIVORS_MAX]
+    for first, second in itertools.combinations(survivors, 2):
+        if first not in session.verified or second not in session.verified:
+            continue
+        telling = _differing_input(session, first.proposal, second.proposal)
+        if telling is None:
+            continue
+        session.telling = (*session.telling, telling)
+        for each in (first, second):
+            session.verified.remove(each)
+            session.try_out(each.proposal, each.origin)

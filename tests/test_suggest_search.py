@@ -17,6 +17,7 @@ from assist.analysis.execution.verdict import (
     VerdictName,
     VerifyOptions,
 )
+from assist.analysis.rules.rule import Proposal
 from assist.cache.verdicts import VerdictStore
 from assist.completion.edits import Search, SuggestOptions, facts_of, suggest
 from assist.completion.remembered import (
@@ -158,6 +159,37 @@ def test_the_model_hears_what_was_wrong() -> None:
     assert search.suggestion is not None and search.suggestion.origin == "model"
     assert [each.origin for each in search.rejections] == ["model"]
     assert (rewriter.answers, rewriter.usable) == (2, 2)
+
+
+class TwoAnswers(Rewriter):
+    """Answers with two versions at once, as two samples of a model would."""
+
+    def propose(self, module_text: str, qualname: str, *_: Any, **__: Any) -> list[Proposal]:
+        texts = [read_answer(answer, module_text, qualname) for answer in (FAST, WRONG)]
+        return [Proposal(("model",), "", "", text) for text in texts if text is not None]
+
+
+def test_versions_that_pass_are_run_against_each_other() -> None:
+    rewriter = TwoAnswers(KvSession(ScriptedModel(context_tokens=8192)))
+    compared: list[tuple[str, str]] = []
+
+    def verify(before: Subject, after: Subject, options: VerifyOptions, **_: Any) -> Verdict:
+        if before.module_text != SLOW_SOURCE:
+            compared.append((before.module_text, after.module_text))
+            return Verdict("not_equivalent", "result", input='{"expression": "(([1, 2],), {})"}')
+        if options.inputs and "max(" in after.module_text:
+            return Verdict("not_equivalent", "result")
+        ratio = 9.0 if "max(" in after.module_text else 4.0
+        return Verdict("verified", "", Speedup(ratio, ratio, ratio), Evidence(inputs=100))
+
+    options = SuggestOptions(
+        VerifyOptions(workspace=Path("/nowhere"), interpreter=Path(sys.executable)),
+        proposers=frozenset({"model"}),
+    )
+    subject = Subject(Path("/nowhere/module.py"), "f", SLOW_SOURCE)
+    search = suggest(subject, options, verify=verify, rewriter=rewriter)
+    assert len(compared) == 1
+    assert search.suggestion is not None and "min(" in search.suggestion.module_text
 
 
 def test_answers_are_read_with_care() -> None:

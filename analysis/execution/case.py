@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -74,5 +75,11 @@ class Case:
         )
 
 
-def refused(name: VerdictName, reason: str, counterexample: str | None = None) -> Refused:
-    return Refused(Verdict(name, reason, counterexample=counterexample))
+def refused(
+    name: VerdictName,
+    reason: str,
+    counterexample: str | None = None,
+    specification: Specification | None = None,
+) -> Refused:
+    text = json.dumps(specification) if specification is not None else None
+    return Refused(Verdict(name, reason, counterexample=counterexample, input=text))

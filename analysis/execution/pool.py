@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -94,6 +95,7 @@ def collect(
         for text in docstring_inputs(function)
     ]
     has_examples = bool(base)
+    base += [Input(json.loads(text), "adversarial") for text in options.inputs]
     base += [Input({"expression": text}, "adversarial") for text in options.adversarial]
     observed = tuple(dict.fromkeys(each.shape for each in recorded if each.shape))
     # an annotation that no value can be made for is better served by examples than by guesses

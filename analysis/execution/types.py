@@ -64,7 +64,7 @@ class VerifyOptions:
 
     ``adversarial`` holds Python expressions; each evaluates, inside the sandbox and in the
     namespace of the module, to ``(args tuple, kwargs dict)``; of a method the receiver is
-    the first of ``args``.
+    the first of ``args``. ``inputs`` holds inputs of earlier verdicts (``Verdict.input``).
     """
 
     workspace: Path
@@ -75,6 +75,7 @@ class VerifyOptions:
     allow_reduced_isolation: bool = False
     adversarial: tuple[str, ...] = ()
     relaxations: tuple[Relaxation, ...] = ()
+    inputs: tuple[str, ...] = ()
     seed: int = 0
 
 
@@ -122,7 +123,8 @@ class Verdict:
     """``verified``: same behaviour and faster; ``equivalent``: same behaviour, not faster; everything else is a refusal.
 
     ``isolation`` is ``"full"`` or ``"reduced"``; ``slowest_input`` shows the input class on
-    which the new version gains least, for a proposer that tries again.
+    which the new version gains least, for a proposer that tries again; ``input`` is the input
+    on which the versions differ, in a form that other verifications take.
     """
 
     verdict: VerdictName
@@ -132,6 +134,7 @@ class Verdict:
     counterexample: str | None = None
     isolation: Isolation = "full"
     slowest_input: str | None = None
+    input: str | None = None
 
 
 @dataclass(frozen=True)

@@ -330,7 +330,7 @@ def _check_same(case: Case) -> None:
                 case.options.relaxations,
                 case.deadline,
             )
-            raise refused("not_equivalent", why or "an outcome is missing", shown)
+            raise refused("not_equivalent", why or "an outcome is missing", shown, inputs[last])
 
 
 def _check_speed(case: Case) -> Verdict:
@@ -401,4 +401,5 @@ def _finished(verdict: Verdict, case: Case, isolation: str) -> Verdict:
         verdict.counterexample,
         "reduced" if isolation == "reduced" else "full",
         verdict.slowest_input,
+        verdict.input,
     )

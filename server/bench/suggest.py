@@ -21,6 +21,7 @@ from assist.analysis.execution.targets import find_targets
 from assist.analysis.execution.trace import record_calls
 from assist.analysis.execution.verdict import VerifyOptions
 from assist.completion.edits import Search, SuggestOptions, suggest
+from assist.completion.rewriter import Rewriter
 from assist.server.bench.execution import run_program
 from assist.server.bench.report import (
     append_case,
@@ -31,8 +32,10 @@ from assist.server.bench.report import (
     write_html,
 )
 from assist.server.bench.suggest_known import run_against_itself, run_wrong_edits
+from assist.server.bench.suggest_packages import run_packages
 from assist.server.bench.suggest_tasks import VERSIONS, SlowFunction, load_slow_functions
 from assist.server.progress import show_progress
+from assist.server.rewriting import open_rewriter
 
 MODULE = "solution.py"
 CHECK_SECONDS_MAX = 60.0
@@ -87,6 +90,13 @@ class SuggestCase:
     type=click.IntRange(1),
     help="Verify the old versions of --negative against themselves, that many times.",
 )
+@click.option("--model", help="Let this model propose instead of the rules, one task at a time.")
+@click.option(
+    "--packages",
+    type=click.FloatRange(1.0),
+    metavar="SECONDS",
+    help="Verify rules on functions of installed packages instead; time for reading them.",
+)
 @click.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a page.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
@@ -99,6 +109,8 @@ def command(
     resume: bool,
     negative: Path | None,
     itself: int | None,
+    model: str | None,
+    packages: float | None,
     html_path: Path | None,
     as_json: bool,
 ) -> None:
@@ -107,6 +119,11 @@ def command(
         raise click.UsageError("--resume needs --csv FILE.")
     if itself is not None and negative is None:
         raise click.UsageError("--itself needs --negative FILE.")
+    if packages is not None:
+        with show_progress() as progress:
+            summary = run_packages(packages, seconds, jobs, seed, csv_path, progress)
+        _show(summary, as_json)
+        return
     if negative is not None:
         with show_progress() as progress:
             if itself is not None:
@@ -121,8 +138,10 @@ def command(
     cases = read_cases(csv_path, SuggestCase) if resume and csv_path else []
     known = {case.task for case in cases}
     left = [task for task in tasks if task.task not in known]
-    with show_progress() as progress, ThreadPoolExecutor(max_workers=jobs) as executor:
-        futures = [executor.submit(run_task, task, seconds) for task in left]
+    rewriter = open_rewriter(model) if model is not None else None
+    workers = jobs if rewriter is None else 1
+    with show_progress() as progress, ThreadPoolExecutor(max_workers=workers) as executor:
+        futures = [executor.submit(run_task, task, seconds, rewriter) for task in left]
         for number, future in enumerate(as_completed(futures)):
             progress(f"{number} tasks", number / len(left))
             for case in future.result():
@@ -134,6 +153,8 @@ def command(
     if csv_path is not None:
         write_cases(csv_path, cases)
     summary = summarise(cases)
+    if rewriter is not None:
+        summary |= {"answers": rewriter.answers, "usable_answers": rewriter.usable}
     if html_path is not None:
         write_html(html_path, "assist bench suggest", summary, cases)
     _show(summary, as_json)
@@ -146,7 +167,9 @@ def _drawn(tasks: list[SlowFunction], limit: int | None, seed: int) -> list[Slow
     return [tasks[index] for index in kept]
 
 
-def run_task(task: SlowFunction, seconds: float) -> list[SuggestCase]:
+def run_task(
+    task: SlowFunction, seconds: float, rewriter: Rewriter | None = None
+) -> list[SuggestCase]:
     """Search every function of one task, with calls recorded from its generated inputs."""
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
@@ -158,12 +181,13 @@ def run_task(task: SlowFunction, seconds: float) -> list[SuggestCase]:
         found = find_targets([path], workspace=folder, recorded=recorded)
         options = SuggestOptions(
             VerifyOptions(workspace=folder, interpreter=interpreter, budget_seconds=seconds),
+            proposers=frozenset({"rules"} if rewriter is None else {"model"}),
             seconds_max=seconds,
         )
         cases = []
         for target in found.targets:
             started = time.monotonic()
-            search = suggest(target.subject, options, recorded=recorded)
+            search = suggest(target.subject, options, recorded=recorded, rewriter=rewriter)
             calls = len(recorded.of(target.subject))
             cases.append(_case(task, target.qualname, search, calls, time.monotonic() - started))
         return cases

@@ -13,7 +13,6 @@ import click
 from assist.analysis.execution.targets import parse_request
 from assist.cache.verdicts import open_verdicts
 from assist.completion.edits import Proposer
-from assist.completion.rewriter import Rewriter
 from assist.server.commands.complete import settings_for
 from assist.server.interrupt import interruptible
 from assist.server.progress import console, show_progress
@@ -23,6 +22,7 @@ from assist.server.reports.patch import by_file, patch_report
 from assist.server.reports.sarif import sarif_report
 from assist.server.reports.suggestions import SuggestReport
 from assist.server.reports.text import write_text
+from assist.server.rewriting import open_rewriter
 from assist.server.source_text import write_text as write_file
 from assist.server.suggesting import BUDGET_SECONDS, RunOptions, run_again, run_suggest
 from assist.server.workspace import find_interpreter, find_tests, find_workspace
@@ -113,7 +113,7 @@ def command(
         proposers=chosen,
         allow_reduced_isolation=allow_reduced_isolation,
     )
-    rewriter = _rewriter(model) if "model" in chosen else None
+    rewriter = open_rewriter(model) if "model" in chosen else None
     stop = threading.Event()
     with show_progress() as progress, interruptible(stop):
         report = run_suggest(
@@ -134,15 +134,6 @@ def _proposers(text: str) -> frozenset[Proposer]:
     if not names or any(name not in {"rules", "model"} for name in names):
         raise click.UsageError(f"--proposers {text!r}: write rules, model, or rules,model.")
     return frozenset(cast(list[Proposer], names))
-
-
-def _rewriter(name: str) -> Rewriter:
-    from assist.models.kv_session import KvSession
-    from assist.models.llama import LlamaOptions
-    from assist.models.open import open_model
-
-    options = LlamaOptions(threads_prefill=0, threads_decode=0, context_tokens=4096)
-    return Rewriter(KvSession(open_model(name, options=options).model))
 
 
 def _write(report: SuggestReport, form: Format, output: Path | None) -> None:
