@@ -10,7 +10,9 @@ from typing import Any
 import click
 
 from assist.cache.paths import cache_directory, data_directory
+from assist.cache.statistics import open_statistics
 from assist.server.health import available_memory_mb
+from assist.server.reports.statistics import statistics_figures, statistics_section
 
 
 @click.command("status")
@@ -18,11 +20,13 @@ from assist.server.health import available_memory_mb
 @click.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a page.")
 def command(as_json: bool, html_path: Path | None) -> None:
     """Model, memory and disk of assist on this machine."""
-    figures = collect()
+    statistics = open_statistics().read()
+    figures = collect() | {"statistics": statistics_section(statistics)}
     if html_path:
         from assist.server.page import write_page
 
-        write_page(html_path, "assist status", figures)
+        plots = statistics_figures(statistics)
+        write_page(html_path, "assist status", figures, figures=plots)
     if as_json:
         click.echo(json.dumps(figures, indent=2))
         return
