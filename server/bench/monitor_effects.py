@@ -27,7 +27,8 @@ from assist.server.bench.static_check import Missing, find_missing, is_available
 KINDS = ("attribute", "name", "argument", "keyword", "import", "key")
 CONTEXT_TOKENS_MAX = 320
 ANSWER_TOKENS_MAX = 32
-# As long as somebody needs to come to a place and type there; then what was asked ahead is known.
+# As long as somebody needs to come to a place and type there; then what was asked ahead is known,
+# and the names of the file are, of which each edit costs the part that it changes.
 WARM_SECONDS_MAX = 20.0
 # The answers are compared, so a slow machine must not open a monitor; what is late is counted.
 PATIENCE_SECONDS = 5.0
@@ -125,6 +126,7 @@ def _cases(
     document = Document(path.as_uri(), text[: position.start] + text[position.end :])
     resolvable = closed = False
     facts = source.at(document, position.start)
+    facts.names()
     facts.wait(WARM_SECONDS_MAX)
     if position.kind == "attribute":
         place = document.position_at(position.start)
