@@ -212,6 +212,7 @@ class _Session:
             self.subject, after, options, recorded=self.recorded, cancelled=self.cancelled
         )
         self.known[key] = verdict
+        self.unfinished = self.unfinished or time.monotonic() >= self.deadline
         if _is_about_the_old(verdict):
             raise _Hopeless(verdict.reason)
         if verdict.verdict == "verified":

@@ -17,7 +17,7 @@ from assist.analysis.execution.turn import NoTurn, lock_file, measuring_turn
 HOLDER = """
 import sys, time
 from assist.analysis.execution.turn import measuring_turn
-with measuring_turn():
+with measuring_turn(None, 60.0):
     print("mine", flush=True)
     sys.stdin.read()
 """
@@ -32,7 +32,7 @@ def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def check(expected: type[Exception] | None, *, cancelled: bool = False) -> None:
     """Ask for a turn that should be refused in that way, or given."""
     if expected is None:
-        with measuring_turn(seconds_max=60.0):
+        with measuring_turn(None, 60.0):
             return
     with (
         pytest.raises(expected),
@@ -47,7 +47,7 @@ def test_one_thread_at_a_time() -> None:
     def work() -> None:
         nonlocal inside, most
         for _ in range(5):
-            with measuring_turn(seconds_max=60.0):
+            with measuring_turn(None, 60.0):
                 inside += 1
                 most = max(most, inside)
                 threading.Event().wait(0.002)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from assist.analysis.errors import Cancelled
 
-WAIT_SECONDS_MAX = 300.0
 POLL_SECONDS = 0.05
 _THREADS = threading.Lock()
 
@@ -23,10 +22,8 @@ class NoTurn(Exception):
 
 
 @contextlib.contextmanager
-def measuring_turn(
-    cancelled: Callable[[], bool] | None = None, seconds_max: float = WAIT_SECONDS_MAX
-) -> Iterator[float]:
-    """Wait until nobody else measures; gives the seconds waited. Raises NoTurn, Cancelled.
+def measuring_turn(cancelled: Callable[[], bool] | None, seconds_max: float) -> Iterator[None]:
+    """Wait until nobody else measures. Raises NoTurn after ``seconds_max``, Cancelled.
 
     Where the lock file cannot be opened (another user owns it), only the threads of this
     process take turns.
@@ -39,7 +36,7 @@ def measuring_turn(
             if descriptor is not None:
                 file = descriptor
                 _wait(lambda: _try_lock(file), started + seconds_max, cancelled)
-            yield time.monotonic() - started
+            yield
         finally:
             _THREADS.release()
     finally:

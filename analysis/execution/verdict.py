@@ -82,6 +82,7 @@ HASH_SEEDS = (0, 1, 77)
 RETURNS_MIN = 3
 SHARE_OF_COLLECTING = 0.3  # of the time budget
 INPUTS_MIN = 8
+TURN_SECONDS_MIN = 1.0
 PATIENT_SECONDS = 2.0  # for inputs that took the old version less than a tenth of it
 
 
@@ -370,9 +371,10 @@ def _measured_in_turn(
     fresh_classes: Sequence[InputClass],
     unseen: InputClass | None,
 ) -> Measurement:
-    """Comparing may run beside other work; measuring runs alone, and waiting for that costs nothing."""
+    """Comparing may run beside other work; measuring runs alone, if its turn comes in time."""
+    left = max(case.deadline - time.monotonic(), TURN_SECONDS_MIN)
     try:
-        with measuring_turn(case.cancelled) as waited:
+        with measuring_turn(case.cancelled, left):
             return measure(
                 case.plan,
                 case.old,
@@ -382,13 +384,15 @@ def _measured_in_turn(
                 unseen,
                 keeps_results=case.keeps_results,
                 min_speedup=case.options.min_speedup,
-                deadline=case.deadline + waited,
+                deadline=case.deadline,
                 seed=case.options.seed,
                 same_results=lambda a, b: results_equal(a, b, case.options.relaxations),
                 cancelled=case.cancelled,
             )
     except NoTurn:
-        return Measurement(None, "it could not be timed: other runs measure all the time")
+        return Measurement(
+            None, "it could not be timed: others measured until the time was used up"
+        )
 
 
 def _finished(verdict: Verdict, case: Case, isolation: str) -> Verdict:
