@@ -248,7 +248,7 @@ function evidencePage(suggestion: Suggestion): string {
     "| --- | --- |",
     `| inputs compared | ${String(evidence.inputs)} (${sources}) |`,
     `| branches of the change that ran | ${String(Math.round(evidence.branches * 100))}% |`,
-    `| deliberate mistakes noticed | ${String(evidence.mutants.killed)} of ${String(evidence.mutants.total)} |`,
+    `| deliberate mistakes noticed | ${mistakes(evidence.mutants)} |`,
     `| growth | ${evidence.growth ?? "unchanged"} |`,
     `| proposed by | ${suggestion.origin} |`,
   ];
@@ -256,6 +256,12 @@ function evidencePage(suggestion: Suggestion): string {
     lines.push(`| relaxed | ${relaxation} |`);
   }
   return lines.join("\n") + "\n";
+}
+
+function mistakes(mutants: { killed: number; total: number }): string {
+  return mutants.total === 0
+    ? "the change has nothing to break on purpose"
+    : `${String(mutants.killed)} of ${String(mutants.total)}`;
 }
 
 function isReviewTab(tab: vscode.Tab): boolean {

@@ -21,7 +21,7 @@ const ENTRY = path.join(CACHE, "vscode/node_modules/code-server/out/node/entry.j
 const CHROMIUM = ["/usr/bin/chromium", "/usr/bin/chromium-browser"].find((file) =>
   fs.existsSync(file),
 );
-const ASSIST = process.env.ASSIST_PROGRAM ?? path.resolve(EXTENSION, "../.venv/bin/assist");
+export const ASSIST = process.env.ASSIST_PROGRAM ?? path.resolve(EXTENSION, "../.venv/bin/assist");
 
 export const STATUS = '.statusbar-item[id="assist-lsp.assist.assist.status"]';
 export const GHOST = ".ghost-text-decoration:visible";
@@ -48,7 +48,13 @@ function packagedExtension() {
  * files: name → text; settings: user settings; trusted: false leaves workspace trust on and ungiven;
  * installed: false leaves the packaged extension out (for the extension under development).
  */
-export async function startVsCode({ files, settings = {}, trusted = true, installed = true }) {
+export async function startVsCode({
+  files,
+  settings = {},
+  trusted = true,
+  installed = true,
+  env = {},
+}) {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), "assist-vscode-"));
   const workspace = path.join(root, "workspace");
   const userData = path.join(root, "user");
@@ -103,7 +109,7 @@ export async function startVsCode({ files, settings = {}, trusted = true, instal
       ...(installed ? [] : ["--vscode-option", "enable-smoke-test-driver=true"]),
       workspace,
     ],
-    { stdio: "ignore", detached: true, env: environment() },
+    { stdio: "ignore", detached: true, env: { ...environment(), ...env } },
   );
   await answers(port);
 
