@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 # The first chunk of a prefill is finished whatever happens, so that typing cannot starve it.
 # It also carries out a pending shift, which must never be interrupted.
-FIRST_CHUNK_SECONDS = 0.08
+FIRST_CHUNK_SECONDS = 0.04
 CHUNK_TOKENS = 128
 REFRESH_CHUNK_TOKENS = 64
 # A document with fewer tokens is evaluated quicker than it is parked.
