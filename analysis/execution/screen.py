@@ -56,18 +56,35 @@ def _reaches(tree: ast.Module) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             if not node.level and (node.module or "").split(".")[0] not in HARMLESS_IMPORTS:
                 yield f"import {node.module}"
-            yield from (alias.name for alias in node.names if _is_forbidden(alias.name))
+            for alias in node.names:
+                plain = alias.name == "attrgetter" and not alias.asname and _gets_plain_names(tree)
+                if _is_forbidden(alias.name) and not plain:
+                    yield alias.name
         elif isinstance(node, ast.Name):
             if node.id in FORBIDDEN_NAMES:
                 yield node.id
         elif isinstance(node, ast.Attribute):
-            if _is_forbidden(node.attr):
+            is_regex = ast.unparse(node) == "re.compile"
+            if _is_forbidden(node.attr) and not is_regex:
                 yield f".{node.attr}"
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             if _is_dunder(node.value) or "__globals__" in node.value or "__class__" in node.value:
                 yield f"the text {node.value[:40]!r}"
         elif isinstance(node, ast.Call) and _gets_computed_attribute(node):
             yield "getattr with a computed name"
+
+
+def _gets_plain_names(tree: ast.Module) -> bool:
+    """Whether ``attrgetter`` is only called, with names that are written out and not private."""
+    uses = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and n.id == "attrgetter"]
+    calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call) and n.func in uses]
+    names = [argument for call in calls for argument in call.args]
+    return len(calls) == len(uses) and all(
+        isinstance(name, ast.Constant)
+        and isinstance(name.value, str)
+        and all(part.isidentifier() and part[0] != "_" for part in name.value.split("."))
+        for name in names
+    )
 
 
 def _gets_computed_attribute(node: ast.Call) -> bool:

@@ -88,14 +88,14 @@ def find_targets(
         functions = list(functions_of(tree))
         if request.qualname and request.qualname not in [each.qualname for each in functions]:
             raise TargetError(f"{request.path} has no function {request.qualname}")
-        old = text_at(workspace, since, request.path) if since is not None else None
+        before = _functions_of(text_at(workspace, since, request.path)) if since else {}
         kinds = Kinds(tree)
         for function in {each.qualname: each for each in functions}.values():
             if request.qualname not in ("", function.qualname):
                 continue
             if line is not None and line not in function.lines:
                 continue
-            if since is not None and not _changed(function, old):
+            if since is not None and not _changed(function, before.get(function.qualname)):
                 continue
             key = (str(request.path.resolve()), function.qualname)
             profile = recorded.profiles.get(key) if recorded else None
@@ -167,15 +167,15 @@ def defines(text: str, qualname: str) -> bool:
         return True
 
 
-def _changed(function: Function, old: str | None) -> bool:
-    if old is None:
-        return True
+def _functions_of(text: str | None) -> dict[str, Function]:
+    """Functions of an old text by name; none where there was no file, or it does not parse."""
     try:
-        before = {each.qualname: each for each in functions_of(ast.parse(old))}.get(
-            function.qualname
-        )
-    except (SyntaxError, ValueError):
-        return True
+        return {each.qualname: each for each in functions_of(ast.parse(text or ""))}
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {}
+
+
+def _changed(function: Function, before: Function | None) -> bool:
     return before is None or ast.dump(before.node) != ast.dump(function.node)
 
 
