@@ -53,6 +53,7 @@ export async function startVsCode({
   settings = {},
   trusted = true,
   installed = true,
+  machine = {},
   env = {},
 }) {
   const root = fs.mkdtempSync(path.join(os.tmpdir(), "assist-vscode-"));
@@ -64,7 +65,10 @@ export async function startVsCode({
     fs.writeFileSync(path.join(workspace, name), text);
   }
   // In a remote VS Code the settings of scope "machine" are read from the machine's own file.
-  writeJson(path.join(userData, "Machine/settings.json"), { "assist.server.path": ASSIST });
+  writeJson(path.join(userData, "Machine/settings.json"), {
+    "assist.server.path": ASSIST,
+    ...machine,
+  });
   writeJson(path.join(userData, "User/settings.json"), {
     "workbench.colorTheme": "Default Light Modern",
     "chat.disableAIFeatures": true,
