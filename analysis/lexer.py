@@ -266,8 +266,12 @@ _SKELETON = re.compile(
     |(?P<newline>\n)""",
     re.VERBOSE | re.DOTALL,
 )
+# Without possessive quantifiers: they go wrong inside groups in the first releases of Python 3.11.
 _STRING_REST = {
-    quote: re.compile(rf"(?:[^\\{quote[0]}{extra}]|\\.{more})*+(?:{quote}|{stop})", re.DOTALL)
+    quote: re.compile(
+        rf"[^\\{quote[0]}{extra}]*(?:(?:\\.{more})[^\\{quote[0]}{extra}]*)*(?:{quote}|{stop})",
+        re.DOTALL,
+    )
     for quote, extra, more, stop in (
         ("'", "\n", "", "(?=\n)|\\Z"),
         ('"', "\n", "", "(?=\n)|\\Z"),

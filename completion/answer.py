@@ -172,25 +172,25 @@ def _shown(task: Task, decoded: Decoded, guard: Guard | None) -> str:
     """What is left of an answer that fits, exists and parses."""
     text = "" if decoded.reason == "unlikely" else decoded.text
     if decoded.reason == "illegal":
-        text = _legal_part(guard, text)
+        text = _legal_part(guard, text, task.place)
     text = fit(text, task.place, finished=decoded.reason not in UNFINISHED)
     for _ in range(TRIMS_MAX if guard else 0):
         if not text or _stands(task, guard, text):
             return text
-        text = without_last_operand(text)
+        text = without_last_operand(text, task.place)
     while text and not _stands(task, guard, text):
         text = text.rpartition("\n")[0].rstrip()
     return text
 
 
-def _legal_part(guard: Guard | None, text: str) -> str:
+def _legal_part(guard: Guard | None, text: str, place: Place) -> str:
     """The answer up to where the monitors object, as far as it says something."""
     if guard is None:
         return text.rpartition("\n")[0]
     _, verdict = guard.states[0].advance(text)
     if not verdict.accepted:
         text = text[: max(verdict.span.start, 0)]
-    return complete_part(text)
+    return complete_part(text, place)
 
 
 def _stands(task: Task, guard: Guard | None, text: str) -> bool:

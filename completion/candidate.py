@@ -86,21 +86,32 @@ def _without_last_word(line: str) -> str:
     return line.rstrip().rstrip("_" + ascii_letters + digits)
 
 
-def without_last_operand(text: str) -> str:
+def without_last_operand(text: str, place: Place) -> str:
     """The text without its last word, number or bracket, and without what then waits for one."""
-    return complete_part(_LAST_TOKEN.sub("", text.rstrip()))
+    return complete_part(_LAST_TOKEN.sub("", text.rstrip()), place)
 
 
-def complete_part(text: str) -> str:
+def complete_part(text: str, place: Place) -> str:
     """The text up to its last operand: without operators, openers and keywords at the end that
-    wait for one."""
+    wait for one, and without a string that it opens and does not close."""
     while text:
         text = text.rstrip()
         last = _LAST_TOKEN.search(text)
-        if last is None or last[0] in _ENDS or (last[0] not in _WAITING and _is_operand(last[0])):
+        if last is None:
+            return text
+        if not _cuts_string(text, place) and (
+            last[0] in _ENDS or (last[0] not in _WAITING and _is_operand(last[0]))
+        ):
             return text
         text = text[: last.start()]
     return text
+
+
+def _cuts_string(text: str, place: Place) -> bool:
+    """Whether a string that was closed at the cursor is open after ``text``."""
+    if place.before.string:
+        return False
+    return bool(lex(place.line_prefix + text, place.language).string)
 
 
 def _is_operand(token: str) -> bool:

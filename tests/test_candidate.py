@@ -67,8 +67,9 @@ def test_line_ends_are_plain() -> None:
 
 def check_part(text: str, part: str, shorter: str) -> None:
     """What is left where the answer had to stop, and with an operand less."""
-    assert complete_part(text) == part
-    assert without_last_operand(part) == shorter
+    place = Place("", "")
+    assert complete_part(text, place) == part
+    assert without_last_operand(part, place) == shorter
 
 
 def test_a_part_ends_with_an_operand() -> None:
@@ -78,3 +79,9 @@ def test_a_part_ends_with_an_operand() -> None:
     check_part("x = not ", "x", "")
     check_part("f(", "f", "")
     check_part(" + (", "", "")
+
+
+def test_a_part_leaves_no_string_open() -> None:
+    check_part('f("numbits to list', "f", "")
+    check_part('name = "a b" + "c', 'name = "a b"', "name")
+    assert complete_part("two words", Place('text = "', '"')) == "two words"

@@ -106,7 +106,11 @@ def test_the_screen_names_what_is_newly_reached(tmp_path: Path) -> None:
         (WRONG.replace("sum(values)", "total.__globals__['x']"), ".__globals__"),
         (WRONG.replace("sum(values)", "eval('1')"), "eval"),
         (WRONG.replace("sum(values)", "getattr(values, 'a' + 'b')"), "getattr"),
-        ("from operator import attrgetter\n" + WRONG, "attrgetter"),
+        (
+            "from operator import attrgetter\nget = attrgetter('a.__class__')\n" + WRONG,
+            "attrgetter",
+        ),
+        ("from operator import attrgetter\nget = attrgetter\n" + WRONG, "attrgetter"),
     ):
         verdict = verify(Subject(path, "total", BEFORE), Subject(path, "total", after), options)
         assert verdict.verdict == "unsafe" and named in verdict.reason

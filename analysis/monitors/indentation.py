@@ -20,4 +20,4 @@ def legal(slot: Slot, view: View) -> Legal:
     return FINE if width in levels else NOTHING
 
 
-MONITOR = Monitor("indentation", frozenset({Role.INDENTATION}), legal, early=False)
+MONITOR = Monitor("indentation", frozenset({Role.INDENTATION}), legal, early=False, hard=False)

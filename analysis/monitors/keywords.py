@@ -29,4 +29,4 @@ def accepted_keywords(slot: Slot, view: View) -> Legal:
     return frozenset(names.difference(slot.frames[-1].keywords))
 
 
-MONITOR = Monitor("keywords", frozenset({Role.KEYWORD_ARGUMENT}), legal)
+MONITOR = Monitor("keywords", frozenset({Role.KEYWORD_ARGUMENT}), legal, hard=False)
