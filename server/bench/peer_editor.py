@@ -22,12 +22,18 @@ PREFIX_CODE_POINTS_MAX = 3_500
 
 
 class PeerEditor:
-    """llama-server over HTTP; a new key closes the connection, which ends the computation."""
+    """llama-server over HTTP. One request is on its way at a time, and the newest waits for its end.
+
+    A closed connection is only noticed once a second, so closing it at every key would pile up work.
+    """
 
     def __init__(self, file: str, *, infill: bool) -> None:
         self._file, self._infill = file, infill
         self._process: asyncio.subprocess.Process | None = None
         self._host, self._port = "", 0
+        self._lock = asyncio.Lock()
+        self._newest = 0
+        self._tasks: set[asyncio.Task[dict[str, Any]]] = set()
 
     @property
     def pid(self) -> int:
@@ -80,7 +86,12 @@ class PeerEditor:
             }
         else:
             request["prompt"] = before[-PREFIX_CODE_POINTS_MAX:]
-        reply = await self._post("/infill" if self._infill else "/completion", request)
+        self._newest += 1
+        path = "/infill" if self._infill else "/completion"
+        task = asyncio.create_task(self._send(self._newest, path, request))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        reply = await asyncio.shield(task)
         timings = reply.get("timings", {})
         return Ghost(
             str(reply.get("content", "")).rstrip(),
@@ -93,9 +104,16 @@ class PeerEditor:
         return {}
 
     async def stop(self) -> None:
+        for task in list(self._tasks):
+            task.cancel()
         if self._process is not None:
             self._process.kill()
             await self._process.wait()
+
+    async def _send(self, number: int, path: str, request: dict[str, Any]) -> dict[str, Any]:
+        """The reply, empty where a newer request came before this one was sent."""
+        async with self._lock:
+            return await self._post(path, request) if number == self._newest else {}
 
     async def _post(self, path: str, request: dict[str, Any]) -> dict[str, Any]:
         body = json.dumps(request).encode()
