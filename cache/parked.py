@@ -12,7 +12,7 @@ import numpy as np
 
 from assist.cache.tokens import TokenBuffer
 
-State: TypeAlias = bytes | bytearray
+State: TypeAlias = bytes | bytearray | memoryview
 
 MEMORY_BYTES_MAX = 256 << 20
 LENGTH = struct.Struct("<Q")
@@ -75,19 +75,19 @@ class ParkedDocuments:
         return self._documents.get(document)
 
 
-def pack_parked(parked: Parked) -> bytes:
-    """One block of bytes that :func:`unpack_parked` reads."""
+def pack_parked(parked: Parked) -> tuple[bytes, State]:
+    """Blocks of bytes that :func:`unpack_parked` reads as one; the state, which is large, is not copied."""
     buffer = parked.buffer
     head = json.dumps({"length": len(buffer), "exact": buffer.exact}).encode()
     arrays = np.stack([buffer.tokens, buffer.positions, buffer.changes]).astype("<i4").tobytes()
-    return b"".join([LENGTH.pack(len(head)), head, arrays, parked.state])
+    return LENGTH.pack(len(head)) + head + arrays, parked.state
 
 
 def unpack_parked(data: State) -> Parked | None:
     """What :func:`pack_parked` wrote; none when the bytes are something else."""
     try:
         (size,) = LENGTH.unpack_from(data)
-        head = json.loads(data[LENGTH.size : LENGTH.size + size])
+        head = json.loads(bytes(data[LENGTH.size : LENGTH.size + size]))
         length, exact = int(head["length"]), int(head["exact"])
         start = LENGTH.size + size
         arrays = np.frombuffer(data, "<i4", 3 * length, start).reshape(3, length).astype(np.int32)

@@ -40,13 +40,14 @@ def private_directory(path: Path) -> Path:
     return path
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Replace ``path`` by ``data`` in one step, mode 0600; a reader sees the old or the new file."""
+def write_private(path: Path, *parts: bytes | bytearray | memoryview) -> None:
+    """Replace ``path`` by ``parts`` in one step, mode 0600; a reader sees the old or the new file."""
     private_directory(path.parent)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            for part in parts:
+                file.write(part)
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)

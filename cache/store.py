@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,16 +89,16 @@ class StateStore:
         self._count("hits")
         return payload
 
-    def put(self, key: str, settings: str, state: State) -> bool:
-        """Keep ``state`` and evict what is over the limit; false when it could not be kept."""
+    def put(self, key: str, settings: str, *parts: State) -> bool:
+        """Keep ``parts`` as one state and evict what is over the limit; false when it could not be kept."""
         name = _name(key, settings)
-        size = HEADER.size + len(state)
+        size = HEADER.size + sum(len(part) for part in parts)
         try:
             private_directory(self.directory)
             if size > self.bytes_max or _free(self.directory) < size + FREE_BYTES_MIN:
                 self._count("refused")
                 return False
-            write_private(self.directory / name, _packed(state, settings))
+            write_private(self.directory / name, _header(parts, settings), *parts)
         except OSError:
             self._count("refused")
             return False
@@ -220,23 +220,24 @@ def _name(key: str, settings: str) -> str:
     return digest.hexdigest()[:32] + SUFFIX
 
 
-def _packed(state: State, settings: str) -> bytes:
-    return HEADER.pack(MAGIC, len(state), _digest(state, settings)) + state
+def _header(parts: Sequence[State], settings: str) -> bytes:
+    return HEADER.pack(MAGIC, sum(len(part) for part in parts), _digest(parts, settings))
 
 
 def _unpacked(data: bytes, settings: str) -> State | None:
     if len(data) < HEADER.size:
         return None
     magic, length, digest = HEADER.unpack_from(data)
-    payload = data[HEADER.size :]
-    if magic != MAGIC or length != len(payload) or digest != _digest(payload, settings):
+    payload = memoryview(data)[HEADER.size :]
+    if magic != MAGIC or length != len(payload) or digest != _digest((payload,), settings):
         return None
     return payload
 
 
-def _digest(state: State, settings: str) -> bytes:
+def _digest(parts: Sequence[State], settings: str) -> bytes:
     digest = hashlib.sha256(settings.encode())
-    digest.update(state)
+    for part in parts:
+        digest.update(part)
     return digest.digest()
 
 

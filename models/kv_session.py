@@ -407,4 +407,4 @@ class KvSession:
 
     def _write(self, document: str, parked: Parked) -> None:
         assert self._store is not None
-        self._store.put(document, self.model.fingerprint, pack_parked(parked))
+        self._store.put(document, self.model.fingerprint, *pack_parked(parked))

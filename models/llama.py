@@ -203,7 +203,8 @@ class LlamaModel:
         return state
 
     def state_load(self, sequence: int, state: State) -> bool:
-        pointer = ctypes.cast(ctypes.c_char_p(bytes(state)), ctypes.POINTER(ctypes.c_uint8))
+        data = np.frombuffer(state, np.uint8)
+        pointer = data.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
         return bool(ll.llama_state_seq_set_data(self._context, pointer, len(state), sequence))
 
     def metadata(self, key: str) -> str | None:

@@ -172,7 +172,7 @@ class ScriptedModel:
     def state_load(self, sequence: int, state: State) -> bool:
         self.memory_remove(sequence, 0, -1)
         try:
-            fingerprint, rows = json.loads(state)
+            fingerprint, rows = json.loads(bytes(state))
         except ValueError:
             return False
         if fingerprint != self.fingerprint or self.cells + len(rows) > self.context_tokens_max:

