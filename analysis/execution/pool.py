@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from assist.analysis.execution.compare import NOT_APPLICABLE, Outcome
 from assist.analysis.execution.functions import Function
 from assist.analysis.execution.inputs import (
+    UNSEEN_ITEM,
     accepted_signatures,
     docstring_inputs,
     edge_inputs,
@@ -34,6 +35,7 @@ SECOND_CALL_SECONDS_MAX = 0.02
 SCALES = (4, 16)
 TIMED_INPUTS_MAX = 8
 TIMED_SIGNATURES_MAX = 2
+EMPTY = f"[{UNSEEN_ITEM}"  # in the signature of an empty container
 TIMED_CALL_SECONDS_MAX = 0.04
 SIZE_TYPICAL = 16
 TYPE_ERRORS = ("builtins.TypeError", "builtins.AttributeError", "builtins.NameError")
@@ -260,8 +262,11 @@ def spread(items: Sequence[Input], count: int) -> list[Input]:
 def timed_classes(roots: Sequence[Input], observe: Observe) -> list[InputClass]:
     """Input classes ×1, ×4 and ×16 of the commonest signatures, as far as the old version is quick enough on them."""
     groups: dict[str, list[Input]] = {}
+    # A signature with an empty container is the small end of the others, not a class of its own.
+    whole = [root.signature for root in roots if EMPTY not in root.signature]
     for root in roots:
-        groups.setdefault(root.signature, []).append(root)
+        small = whole and EMPTY in root.signature
+        groups.setdefault(whole[0] if small else root.signature, []).append(root)
     chosen = sorted(groups.values(), key=len, reverse=True)[:TIMED_SIGNATURES_MAX]
     classes: list[InputClass] = []
     for group in chosen:
