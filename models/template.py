@@ -67,9 +67,8 @@ FAMILIES = (
 )
 # Only where the metadata names these ids: the vocabulary of the base model has the texts too, and
 # was never taught this use of them. Suffix first, so that typing leaves its keys in place.
-TAUGHT = FimTemplate(
-    ("<issue_comment>", SUFFIX, "<issue_start>", PREFIX, "<issue_closed>"), heal=False
-)
+# No marker before the middle: it goes on from the prefix as the base model always did.
+TAUGHT = FimTemplate(("<issue_comment>", SUFFIX, "<issue_start>", PREFIX))
 METADATA_KEYS = (
     ("tokenizer.ggml.fim_pre_token_id", "tokenizer.ggml.fim_suf_token_id"),
     ("tokenizer.ggml.prefix_token_id", "tokenizer.ggml.suffix_token_id"),
@@ -99,7 +98,7 @@ def resolve_template(
         fim = vocabulary.fim
         ids = (fim.prefix, fim.suffix, fim.middle)
         prefix, suffix, middle = (vocabulary.pieces[token].decode("utf-8") for token in ids)
-        if set(TAUGHT.markers) == {prefix, suffix, middle}:
+        if TAUGHT.markers == (suffix, prefix):
             family = TAUGHT
         elif family is None or set(family.markers) != {prefix, suffix, middle}:
             family = FimTemplate((prefix, PREFIX, suffix, SUFFIX, middle))

@@ -83,6 +83,6 @@ def test_the_taught_model_has_its_suffix_first_and_the_model_it_was_made_from_no
     pieces = ("<issue_start>", "<issue_comment>", "<issue_closed>")
     keys = {"tokenizer.ggml.fim_pre_token_id": "0", "tokenizer.ggml.fim_suf_token_id": "1"}
     found = resolve_template(vocabulary(*pieces, fim=True), metadata=keys.get)
-    template = "<issue_comment>{suffix}<issue_start>{prefix}<issue_closed>"
+    template = "<issue_comment>{suffix}<issue_start>{prefix}"
     check(found, template, "metadata", "tokens 0, 1, 2")
     check(resolve_template(vocabulary(*pieces)), "{prefix}", "none", "prefix only")

@@ -15,15 +15,14 @@ from assist.models.training import corpus, evaluate
 from assist.models.training.build import load, save
 from assist.models.training.examples import (
     END,
-    MIDDLE,
+    LABELS_MAX,
     NO_LABEL,
     PREFIX,
     SUFFIX,
-    Cut,
     Example,
     Mix,
+    hole_example,
     make_example,
-    tree_example,
 )
 
 SOURCE = '''import math
@@ -47,47 +46,33 @@ def total(items):
 
 
 def letters(text: str) -> list[int]:
-    """One token for each letter, a run of spaces is one token: cuts inside a run split it."""
-    tokens: list[int] = []
-    for i, letter in enumerate(text):
-        if letter == " " and i and text[i - 1] == " ":
-            tokens[-1] += 1
-        else:
-            tokens.append(1000 if letter == " " else 11 + ord(letter) % 40)
-    return tokens
+    return [11 + ord(letter) for letter in text]
 
 
-def check(text: str, *starts: int, end: int) -> Example:
-    """Every branch, written out, must be the sequence that an engine would send."""
-    window = Span(0, len(text))
-    example = tree_example(text, Cut("line", starts, end), window, letters, "")
-    assert example is not None
-    suffix = letters(text[end:])
-    for number, start in enumerate(sorted(starts, reverse=True), 1):
-        own = example.branch == number
-        cut = int(example.cut[own][0])
-        sequence = [*example.tokens[:cut], *example.tokens[own]]
-        middle = letters(text[start:end])
-        prompt = [SUFFIX, *suffix, PREFIX, *letters(text[:start]), MIDDLE]
-        assert sequence == [*prompt, *middle]
-        labels = example.labels[own]
-        assert labels[labels != NO_LABEL].tolist() == [*middle, END]
-        assert [*example.positions[:cut], *example.positions[own]] == list(range(len(sequence)))
+def check(text: str, end: int, context: str = "") -> Example:
+    """What is shown is suffix, context and prefix; what is predicted is all that leads to the end."""
+    example = hole_example(text, end, Span(0, len(text)), letters, context)
+    suffix = [SUFFIX, *letters(text[end:]), PREFIX]
+    before = letters(context + text[:end])
+    assert example.tokens.tolist() == suffix + before
+    wanted = [*before, END][-LABELS_MAX:]
+    assert example.labels[example.labels != NO_LABEL].tolist() == wanted
+    assert example.labels[-len(wanted) :].tolist() == wanted
     return example
 
 
-def test_a_tree_holds_the_sequences_of_its_branches() -> None:
-    end = SOURCE.index("\n    return math")
-    line = SOURCE.index("    square")
-    check(SOURCE, line, line + 2, line + 4, line + 9, end=end)
+def test_a_hole_ends_with_the_end_token() -> None:
+    check(SOURCE, SOURCE.index("\n    return math"))
 
 
-def test_random_trees_hold_their_sequences() -> None:
-    chance = random.Random(5)
-    for _ in range(50):
-        end = chance.randrange(60, len(SOURCE))
-        starts = {end - chance.randrange(1, 50) for _ in range(3)}
-        check(SOURCE, *starts, end=end)
+def test_short_prefixes_and_missing_suffixes() -> None:
+    check("x = 1\n", 1)
+    check("x = 1\n", 6)
+    check("x = 1\n", 0)
+
+
+def test_related_lines_stand_at_the_head_of_the_prefix() -> None:
+    check("x = f(1)\n", 8, "# def f(a)\n")
 
 
 def test_examples_are_the_same_for_the_same_seed() -> None:
@@ -104,8 +89,7 @@ def test_examples_are_the_same_for_the_same_seed() -> None:
 
 
 def test_examples_survive_the_disk(tmp_path: Path) -> None:
-    end = SOURCE.index("\n    return math")
-    example = check(SOURCE, end - 5, end - 9, end=end)
+    example = check(SOURCE, 200)
     save(tmp_path / "short.npz", [example, example])
     again = load(tmp_path / "short.npz")
     assert [one.tokens.tolist() for one in again] == [example.tokens.tolist()] * 2
@@ -192,28 +176,20 @@ def tiny_network(rank: int = 2):  # type: ignore[no-untyped-def]
     return network, shape, weights
 
 
-def test_a_tree_costs_the_same_loss_as_its_sequences() -> None:
+def test_padding_changes_no_loss_and_the_end_weighs_most() -> None:
     network, _, _ = tiny_network()
     import torch
-    from torch.nn import functional
 
     from assist.models.training.train import Recipe, forward
 
-    end = SOURCE.index("\n    return math")
-    example = check(SOURCE, end - 5, end - 9, end - 40, end=end)
-    shorter = check(SOURCE[:120], 100, end=110)
-    losses, *_ = forward(network, [example, shorter], Recipe())
-    expected = []
-    for one in (example, shorter):
-        for number in range(1, int(one.branch.max()) + 1):
-            own = one.branch == number
-            sequence = np.concatenate([one.tokens[: one.cut[own][0]], one.tokens[own]])
-            labels = torch.tensor(one.labels[own][one.labels[own] != NO_LABEL]).long()
-            tokens = torch.tensor(sequence).long()[None]
-            hidden = network.hidden(tokens, torch.arange(len(sequence))[None])
-            logits = network.logits(hidden[0, -len(labels) :])
-            expected.append(functional.cross_entropy(logits, labels, reduction="none"))
-    assert torch.allclose(losses, torch.cat(expected), atol=1e-4)
+    recipe = Recipe()
+    long, short = check(SOURCE, 300), check(SOURCE[:120], 80)
+    together, _, _, weights = forward(network, [long, short], recipe)
+    apart = [forward(network, [one], recipe)[0] for one in (long, short)]
+    assert torch.allclose(together, torch.cat(apart), atol=1e-4)
+    assert float(weights[-1]) == recipe.end_weight == float(weights.max())
+    assert float(weights[-2]) == 1.0
+    assert float(weights[0]) == pytest.approx(recipe.far_weight)
 
 
 def test_gradients_of_the_low_rank_product() -> None:
@@ -240,8 +216,7 @@ def test_a_resumed_run_goes_on_as_if_never_stopped(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from assist.models.training.train import Recipe, Run, learn, next_batch
 
-    end = SOURCE.index("\n    return math")
-    examples = [check(SOURCE, end - i, end=end) for i in range(3, 20)]
+    examples = [check(SOURCE, end) for end in range(200, 220)]
     recipe = Recipe(batch_tokens=900, micro_tokens=600, rank=2)
 
     def run() -> Run:
@@ -300,7 +275,7 @@ def test_an_exported_adapter_merges_into_what_was_trained(tmp_path: Path) -> Non
     # Q8_0 keeps seven bits of a weight
     assert torch.corrcoef(torch.stack((trained.flatten(), written.flatten())))[0, 1] > 0.999
     keys = gguf.GGUFReader(merged).fields
-    assert keys["tokenizer.ggml.fim_mid_token_id"].contents() == MIDDLE
+    assert keys["tokenizer.ggml.fim_suf_token_id"].contents() == SUFFIX
 
 
 def test_full_fine_tuning_is_reduced_to_its_nearest_rank() -> None:

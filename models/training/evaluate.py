@@ -14,13 +14,15 @@ from dataclasses import asdict, astuple, dataclass, fields
 from difflib import SequenceMatcher
 from pathlib import Path
 
+import numpy as np
+
 from assist.analysis.document import Document, Span
 from assist.analysis.holes import find_holes
 from assist.analysis.syntax import parse
 from assist.models.kv_session import KvSession
 from assist.models.llama import LlamaModel, LlamaOptions, load_model
 from assist.models.training.corpus import SourceFile
-from assist.models.training.examples import MIDDLE, PREFIX, SUFFIX
+from assist.models.training.examples import END, PREFIX, SUFFIX
 
 KINDS = ("line", "rest", "arguments", "block")
 ANSWER_TOKENS_MAX = 96
@@ -130,9 +132,9 @@ def evaluate(
             continue
         prefix, suffix = text[mined.low : mined.start], text[mined.end : mined.high]
         solution = text[mined.start : mined.end]
-        prompt = prompt_tokens(model, prefix, suffix, format)
+        prompt, heal = prompt_tokens(model, prefix, suffix, format)
         # A whole line ends at its end in every format, as the engine stops there.
-        answer, end, count = decode(session, prompt, one_line=mined.kind != "block")
+        answer, end, count = decode(session, prompt, heal, one_line=mined.kind != "block")
         exact, similarity = judge(answer, solution, suffix, format)
         yield MinedCase(
             model_path.stem,
@@ -151,28 +153,48 @@ def evaluate(
     model.close()
 
 
-def prompt_tokens(model: LlamaModel, prefix: str, suffix: str, format: str) -> list[int]:
+def prompt_tokens(
+    model: LlamaModel, prefix: str, suffix: str, format: str
+) -> tuple[list[int], bytes]:
+    """The prompt without the last token of the prefix, and the bytes of that token.
+
+    The answer must begin with them ("token healing"): the text behind the cursor belongs to the
+    same token as often as not.
+    """
+    tokens = model.tokenize(prefix)
+    heal = model.vocabulary.pieces[tokens.pop()] if tokens else b""
     if format == "prefix":
-        return model.tokenize(prefix) or [PREFIX]
+        return tokens or [END], heal
     suffix_tokens = model.tokenize(suffix) if format == "fim" else []
-    return [SUFFIX, *suffix_tokens, PREFIX, *model.tokenize(prefix), MIDDLE]
+    return [SUFFIX, *suffix_tokens, PREFIX, *tokens], heal
 
 
-def decode(session: KvSession, prompt: list[int], *, one_line: bool) -> tuple[str, str, int]:
-    """Greedy text, what ended it, and how many tokens it took."""
+def decode(
+    session: KvSession, prompt: list[int], heal: bytes, *, one_line: bool
+) -> tuple[str, str, int]:
+    """Greedy text after ``heal``, what ended it, and how many tokens it took."""
     session.reset()
     vocabulary = session.model.vocabulary
-    rows = session.prefill(prompt).logits
+    row = session.prefill(prompt).logits[-1]
     data = b""
     for count in range(ANSWER_TOKENS_MAX):
-        token = int(rows[-1].argmax())
+        forced = heal[len(data) :]
+        if forced:
+            row = np.where([compatible(piece, forced) for piece in vocabulary.pieces], row, -np.inf)
+        token = int(row.argmax())
+        answer = data[len(heal) :]
         if token in vocabulary.special:
-            return data.decode("utf-8", "replace"), "token", count
+            return answer.decode("utf-8", "replace"), "token", count
         data += vocabulary.pieces[token]
-        if one_line and b"\n" in data:
-            return data.split(b"\n")[0].decode("utf-8", "replace"), "line", count + 1
-        rows = session.extend([token])
-    return data.decode("utf-8", "replace"), "limit", ANSWER_TOKENS_MAX
+        answer = data[len(heal) :]
+        if one_line and b"\n" in answer:
+            return answer.split(b"\n")[0].decode("utf-8", "replace"), "line", count + 1
+        row = session.extend([token])[-1]
+    return data[len(heal) :].decode("utf-8", "replace"), "limit", ANSWER_TOKENS_MAX
+
+
+def compatible(piece: bytes, forced: bytes) -> bool:
+    return bool(piece) and (forced.startswith(piece) or piece.startswith(forced))
 
 
 def judge(answer: str, solution: str, suffix: str, format: str) -> tuple[bool, float]:

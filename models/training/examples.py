@@ -1,8 +1,9 @@
-"""Training examples: windows around holes as trees of tokens; it never sees the network.
+"""Training examples: windows around a hole's end as sequences of tokens; it never sees the network.
 
-All holes of one example end at the same place, so they share the suffix and most of the prefix.
-The shared part is the trunk; each hole is a branch that sees the trunk up to its cut. One pass
-over the trunk thus teaches several middles, exactly as if each stood in a sequence of its own.
+A sequence is the suffix, then everything before the hole's end, then the end token. No marker stands
+before the middle, so a hole may start at any token: whatever is predicted after the prefix marker is
+the middle of some hole that ends there. Prefix and middle are tokenised as one text, as an engine does
+that asks the model again for the token at the cursor.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from assist.analysis.syntax import Syntax
 Tokenize = Callable[[str], list[int]]
 Ints = npt.NDArray[np.int32]
 
-END, PREFIX, SUFFIX, MIDDLE = 0, 8, 9, 10
+END, PREFIX, SUFFIX = 0, 8, 9
 NO_LABEL = -1
-MIDDLE_TOKENS_MAX = 96
+LABELS_MAX = 96
 MIDDLE_LINES_MAX = 6
-BRANCHES_MAX = 5
 ATTEMPTS_MAX = 40
+PLAIN_TOKENS_MIN = 32
 
 
 @dataclass(frozen=True)
@@ -59,17 +60,15 @@ class Cut:
 
 @dataclass(frozen=True)
 class Example:
-    """A trunk with branches as flat arrays of one length.
-
-    ``branch`` is 0 on the trunk; a token of branch b sees the trunk below ``cut`` and its own
-    branch up to itself; ``labels`` is the token to predict, or NO_LABEL.
-    """
+    """Two arrays of one length: ``labels`` is the token to predict after each, or NO_LABEL."""
 
     tokens: Ints
-    positions: Ints
-    branch: Ints
-    cut: Ints
     labels: Ints
+
+    @property
+    def is_plain(self) -> bool:
+        """Text without markers: what the model could do before."""
+        return int(self.tokens[0]) != SUFFIX
 
 
 def make_example(
@@ -92,7 +91,7 @@ def make_example(
                 budget = mix.context_characters_max
                 snippets = related_snippets(syntax, window, code_points_max=budget)
                 context = comment_lines(snippets, syntax.document.language)
-            example = tree_example(text, cut, window, tokenize, context)
+            example = hole_example(text, cut.end, window, tokenize, context)
         if example is not None and len(example.tokens) <= mix.tokens_max:
             return example, cut, window
     return None
@@ -178,49 +177,26 @@ def choose_window(
     return Span(start, stop)
 
 
-def tree_example(
-    text: str, cut: Cut, window: Span, tokenize: Tokenize, context: str
-) -> Example | None:
-    """Suffix, then the longest prefix as trunk; a branch for every start."""
-    suffix = [SUFFIX, *tokenize(text[cut.end : window.end]), PREFIX]
-    trunk: list[int] = []
-    branches = []
-    for start in sorted(cut.starts, reverse=True)[:BRANCHES_MAX]:
-        prefix = tokenize(context + text[window.start : start])
-        middle = tokenize(text[start : cut.end])
-        if len(middle) > MIDDLE_TOKENS_MAX or not prefix:
-            continue
-        trunk = trunk or prefix
-        shared = common_length(trunk, prefix)
-        branches.append((shared, [*prefix[shared:], MIDDLE], [*middle, END]))
-    if not branches:
-        return None
-    trunk = [*suffix, *trunk]
-    tokens, positions = list(trunk), list(range(len(trunk)))
-    branch, cuts = [0] * len(trunk), list(range(1, len(trunk) + 1))
-    labels = [NO_LABEL] * len(trunk)
-    for number, (shared, head, answer) in enumerate(branches, 1):
-        at = len(suffix) + shared
-        own = [*head, *answer[:-1]]
-        tokens += own
-        positions += range(at, at + len(own))
-        branch += [number] * len(own)
-        cuts += [at] * len(own)
-        labels += [NO_LABEL] * (len(head) - 1) + answer
-    return arrays(tokens, positions, branch, cuts, labels)
+def hole_example(
+    text: str, end: int, window: Span, tokenize: Tokenize, context: str = ""
+) -> Example:
+    """The last ``LABELS_MAX`` tokens before ``end``, and the end token, are to be predicted."""
+    suffix = [SUFFIX, *tokenize(text[end : window.end]), PREFIX]
+    return sequence(
+        [*suffix, *tokenize(context + text[window.start : end]), END],
+        max(len(suffix), 0),
+    )
 
 
 def plain_example(tokens: list[int]) -> Example | None:
-    """Text without markers, every token a label: what the model could do before."""
-    count = len(tokens) - 1
-    if count < 32:
-        return None
-    places = list(range(count))
-    return arrays(tokens[:-1], places, [0] * count, [p + 1 for p in places], tokens[1:])
+    return sequence(tokens, 1) if len(tokens) > PLAIN_TOKENS_MIN else None
 
 
-def arrays(*columns: list[int]) -> Example:
-    return Example(*(np.asarray(column, dtype=np.int32) for column in columns))
+def sequence(tokens: list[int], first: int) -> Example:
+    """``tokens`` from index ``first`` on are to be predicted, at most the last ``LABELS_MAX``."""
+    labels = np.asarray(tokens[1:], dtype=np.int32)
+    labels[: max(first - 1, len(labels) - LABELS_MAX)] = NO_LABEL
+    return Example(np.asarray(tokens[:-1], dtype=np.int32), labels)
 
 
 def line_starts(text: str, low: int, line: int) -> list[int]:
@@ -246,10 +222,3 @@ def pick(places: list[int], count: int, chance: random.Random) -> list[int]:
 
 def distinct(starts: list[int]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(starts))
-
-
-def common_length(left: list[int], right: list[int]) -> int:
-    for i, (a, b) in enumerate(zip(left, right, strict=False)):
-        if a != b:
-            return i
-    return min(len(left), len(right))

@@ -9,10 +9,13 @@ import gguf
 import numpy as np
 import torch
 
-from assist.models.training.examples import MIDDLE, PREFIX, SUFFIX
+from assist.models.training.examples import PREFIX, SUFFIX
 from assist.models.training.network import ROTARY, Shape, halves_to_rotary, read_network
 
-MARKERS = {"fim_pre": PREFIX, "fim_suf": SUFFIX, "fim_mid": MIDDLE}
+# llama.cpp takes a vocabulary for one with markers only if a middle marker is named as well; the
+# model was taught without one.
+UNUSED_MIDDLE = 10
+MARKERS = {"fim_pre": PREFIX, "fim_suf": SUFFIX, "fim_mid": UNUSED_MIDDLE}
 
 
 def export(checkpoint: Path, model: Path, target: Path, *, scale: float, rank: int) -> None:

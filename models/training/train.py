@@ -18,11 +18,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch.nn import functional as F
 
 from assist.models.training.build import load
-from assist.models.training.examples import NO_LABEL, Example
+from assist.models.training.examples import END, NO_LABEL, Example
 from assist.models.training.network import Llama, read_network
 
 log = logging.getLogger(__name__)
@@ -40,15 +41,18 @@ class Recipe:
 
     rank: int = 32
     scale: float = 2.0
-    rate: float = 8e-4
+    rate: float = 4e-4
     rate_b_ratio: float = 2.0
     warmup_steps: int = 15
     decay_share: float = 0.6
     steps: int = 700
-    batch_tokens: int = 800
+    batch_tokens: int = 1600
     micro_tokens: int = 1000
     clip: float = 1.0
     plain_weight: float = 0.25
+    far_weight: float = 0.3
+    near_tokens: int = 32
+    end_weight: float = 4.0
     long_from: float = 0.6
     long_share: float = 0.3
     validation_every: int = 40
@@ -210,16 +214,16 @@ def nth(examples: Sequence[Example], cursor: int, seed: str) -> Example:
 
 
 def learn(run: Run, batch: list[Example]) -> tuple[float, float]:
-    """One optimiser step; returns mean loss and share of labels guessed right (without plain)."""
+    """One optimiser step; returns mean loss and share of labels guessed right near the holes' ends."""
     recipe = run.recipe
-    weight = sum(weight_of(example, recipe) * labels_of(example) for example in batch)
+    weight = sum(float(weights_of(example, recipe).sum()) for example in batch)
     total = right = count = 0.0
     for group in micro_batches(batch, recipe.micro_tokens):
-        losses, correct, trees, weights = forward(run.network, group, recipe)
+        losses, correct, near, weights = forward(run.network, group, recipe)
         ((losses * weights).sum() / weight).backward()
-        total += float(losses[trees].sum().detach())
-        right += float(correct[trees].sum())
-        count += float(trees.sum())
+        total += float(losses[near].sum().detach())
+        right += float(correct[near].sum())
+        count += float(near.sum())
     parameters = [p for one in run.optimiser.param_groups for p in one["params"]]
     torch.nn.utils.clip_grad_norm_(parameters, recipe.clip)
     run.optimiser.step()
@@ -229,22 +233,25 @@ def learn(run: Run, batch: list[Example]) -> tuple[float, float]:
 
 @torch.no_grad()
 def measure(network: Llama, examples: list[Example], recipe: Recipe) -> tuple[float, float]:
-    """Mean loss and share of right labels over the middles of ``examples``."""
+    """Mean loss and share of right labels near the ends of the holes of ``examples``."""
     total = right = count = 0.0
     for group in micro_batches(examples, recipe.micro_tokens):
-        losses, correct, trees, _ = forward(network, group, recipe)
-        total += float(losses[trees].sum())
-        right += float(correct[trees].sum())
-        count += float(trees.sum())
+        losses, correct, near, _ = forward(network, group, recipe)
+        total += float(losses[near].sum())
+        right += float(correct[near].sum())
+        count += float(near.sum())
     return total / max(count, 1), right / max(count, 1)
 
 
-def labels_of(example: Example) -> int:
-    return int((example.labels != NO_LABEL).sum())
-
-
-def weight_of(example: Example, recipe: Recipe) -> float:
-    return 1.0 if example.branch.any() else recipe.plain_weight
+def weights_of(example: Example, recipe: Recipe) -> npt.NDArray[np.float32]:
+    """Weight of every label: the tokens near the hole's end count most, and the end itself."""
+    weights = np.full(len(example.labels), recipe.far_weight, dtype=np.float32)
+    weights[-recipe.near_tokens :] = 1.0
+    weights[example.labels == END] = recipe.end_weight
+    if example.is_plain:
+        weights[:] = recipe.plain_weight
+    weights[example.labels == NO_LABEL] = 0.0
+    return weights
 
 
 def micro_batches(examples: list[Example], tokens_max: int) -> Iterator[list[Example]]:
@@ -261,34 +268,22 @@ def micro_batches(examples: list[Example], tokens_max: int) -> Iterator[list[Exa
 def forward(
     network: Llama, group: list[Example], recipe: Recipe
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """For every label of a group: loss, whether right, whether in a tree, and weight."""
+    """For every label of a group: loss, whether right, whether near a hole's end, and weight."""
     length = max(len(example.tokens) for example in group)
     device = network.embedding.device
-
-    def column(name: str, fill: int) -> torch.Tensor:
-        padded = np.full((len(group), length), fill, dtype=np.int64)
-        for row, example in enumerate(group):
-            values = getattr(example, name)
-            padded[row, : len(values)] = values
-        return torch.from_numpy(padded).to(device)
-
-    branch = column("branch", -1)
-    mask = visible(branch, column("cut", 1))
-    hidden = network.hidden(column("tokens", 0), column("positions", 0), mask)
-    labels = column("labels", NO_LABEL)
+    tokens = np.zeros((len(group), length), dtype=np.int64)
+    labels = np.full((len(group), length), NO_LABEL, dtype=np.int64)
+    weights = np.zeros((len(group), length), dtype=np.float32)
+    for row, example in enumerate(group):
+        count = len(example.tokens)
+        tokens[row, :count], labels[row, :count] = example.tokens, example.labels
+        weights[row, :count] = weights_of(example, recipe)
     chosen = labels != NO_LABEL
-    logits = network.logits(hidden[chosen])
-    losses = F.cross_entropy(logits, labels[chosen], reduction="none")
-    correct = (logits.detach().argmax(-1) == labels[chosen]).float()
-    weights = torch.tensor([weight_of(e, recipe) for e in group], device=device)
-    trees = (branch.amax(1, keepdim=True) > 0).expand_as(labels)[chosen]
-    return losses, correct, trees, weights[:, None].expand(labels.shape)[chosen]
-
-
-def visible(branch: torch.Tensor, cut: torch.Tensor) -> torch.Tensor:
-    """Which token (last axis) each token sees; shape (batch, 1, length, length)."""
-    place = torch.arange(branch.shape[1], device=branch.device)
-    earlier = place[:, None] >= place[None, :]
-    own = branch[:, :, None] == branch[:, None, :]
-    trunk = (branch == 0)[:, None, :] & (place[None, None, :] < cut[:, :, None])
-    return ((own & earlier) | trunk)[:, None]
+    wanted = torch.from_numpy(labels[chosen]).to(device)
+    weighted = torch.from_numpy(weights[chosen]).to(device)
+    positions = torch.arange(length, device=device).expand(len(group), length)
+    hidden = network.hidden(torch.from_numpy(tokens).to(device), positions)
+    logits = network.logits(hidden[torch.from_numpy(chosen).to(device)])
+    losses = F.cross_entropy(logits, wanted, reduction="none")
+    correct = (logits.detach().argmax(-1) == wanted).float()
+    return losses, correct, weighted >= 1.0, weighted
