@@ -6,8 +6,8 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from types import TracebackType
 
+from assist.analysis.execution.closing import Closing
 from assist.analysis.execution.compare import Outcome
 from assist.analysis.execution.profiles import Plan
 from assist.analysis.execution.session import Session, Specification, Version
@@ -16,7 +16,7 @@ OBSERVED_BYTES_MAX = 64 << 20
 RUNS_MAX = 8
 
 
-class Ground:
+class Ground(Closing):
     """Kept while versions of one function are verified one after the other, in one thread."""
 
     def __init__(self) -> None:
@@ -94,14 +94,3 @@ class Ground:
         if self._session is not None:
             self._session.close()
         self._session = None
-
-    def __enter__(self) -> Ground:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

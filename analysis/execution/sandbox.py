@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal
 
 from assist.analysis.errors import Cancelled, SandboxUnavailable
+from assist.analysis.execution.closing import Closing
 from assist.analysis.execution.profiles import Start
 
 FRAME_BYTES_MAX = 64 << 20
@@ -40,7 +40,7 @@ class Frame:
             return None
 
 
-class Sandbox:
+class Sandbox(Closing):
     """One worker process; use it as a context manager, in one thread (the kernel ends it with that thread)."""
 
     def __init__(
@@ -173,17 +173,6 @@ class Sandbox:
             os.killpg(process.pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(timeout=10)
-
-    def __enter__(self) -> Sandbox:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _child_pid(reader: int, fallback: int) -> int:

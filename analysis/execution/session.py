@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
+from assist.analysis.execution.closing import Closing
 from assist.analysis.execution.compare import Outcome
 from assist.analysis.execution.profiles import Plan, candidate_start
 from assist.analysis.execution.sandbox import Sandbox
@@ -94,7 +94,7 @@ def preload_of(trees: Iterable[ast.Module], roots: Iterable[str]) -> list[str]:
     ][:PRELOADS_MAX]
 
 
-class Session:
+class Session(Closing):
     """The warm sandboxes of one verification, one per hash seed."""
 
     def __init__(self, plan: Plan, cancelled: Callable[[], bool] | None = None) -> None:
@@ -274,17 +274,6 @@ class Session:
         for zygote in self._zygotes.values():
             zygote.close()
         self._zygotes.clear()
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _outcome(payload: bytes) -> Outcome:

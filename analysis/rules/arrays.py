@@ -8,7 +8,7 @@ import libcst as cst
 
 from assist.analysis.execution.types import Relaxation
 from assist.analysis.rules.inputs import calls
-from assist.analysis.rules.libraries import alias_of, called, calls_of, each_of, is_array
+from assist.analysis.rules.libraries import Each, alias_of, called, calls_of, each_of, is_array
 from assist.analysis.rules.loops import is_live_after
 from assist.analysis.rules.pattern import build, build_statement, code, replace, sole
 from assist.analysis.rules.rule import Rewrite, Rule
@@ -84,14 +84,21 @@ def array_sum(target: Target) -> Iterator[Rewrite]:
         )
 
 
-def array_count(target: Target) -> Iterator[Rewrite]:
-    """``sum(1 for x in a if x > t)`` and ``len([x for x in a if x > t])``."""
+def _over_arrays(target: Target, *functions: str) -> Iterator[tuple[cst.Call, str, Each, str]]:
+    """Calls of these builtins over the elements of one array: call, function, elements, numpy's name."""
     numpy = alias_of(target, "numpy")
     for call in calls_of(target) if numpy else ():
         function = code(call.func)
-        arguments = called(call, "sum", "len") if target.is_builtin(function) else None
+        arguments = called(call, *functions) if target.is_builtin(function) else None
         each = each_of(arguments[0]) if arguments and len(arguments) == 1 else None
-        if each is None or each.condition is None or not is_array(target, each.source):
+        if numpy and each is not None and is_array(target, each.source):
+            yield call, function, each, numpy
+
+
+def array_count(target: Target) -> Iterator[Rewrite]:
+    """``sum(1 for x in a if x > t)`` and ``len([x for x in a if x > t])``."""
+    for call, function, each, numpy in _over_arrays(target, "sum", "len"):
+        if each.condition is None:
             continue
         if function == "sum" and code(each.value) != "1":
             continue
@@ -105,12 +112,8 @@ def array_count(target: Target) -> Iterator[Rewrite]:
 
 def array_any(target: Target) -> Iterator[Rewrite]:
     """``any(x > t for x in a)`` and ``all(…)``."""
-    numpy = alias_of(target, "numpy")
-    for call in calls_of(target) if numpy else ():
-        function = code(call.func)
-        arguments = called(call, "any", "all") if target.is_builtin(function) else None
-        each = each_of(arguments[0]) if arguments and len(arguments) == 1 else None
-        if each is None or each.condition is not None or not is_array(target, each.source):
+    for call, function, each, numpy in _over_arrays(target, "any", "all"):
+        if each.condition is not None:
             continue
         test = condition(target, each.value, {each.name: each.source}, numpy)
         if test is not None:

@@ -31,7 +31,7 @@ from assist.server.bench.infilling_stages import (
 )
 from assist.server.bench.report import (
     append_case,
-    format_figure,
+    echo_summary,
     read_cases,
     share,
     write_cases,
@@ -147,11 +147,7 @@ def command(
     }
     if html_path:
         write_html(html_path, f"Infilling: {opened.model.name}, {suite}", summary, ordered)
-    if as_json:
-        click.echo(json.dumps(summary, indent=2))
-    else:
-        for key, value in summary.items():
-            click.echo(f"{key:<12} {format_figure(value)}")
+    echo_summary(summary, as_json=as_json)
 
 
 def run_tasks(
@@ -268,11 +264,7 @@ def _run_stages(
     mine = [case for case in cases if case.suite == suite and case.task in drawn]
     figures = {"model": opened.model.name, "suite": suite, "tasks": source}
     figures |= summarise_stages(mine)
-    if as_json:
-        click.echo(json.dumps(figures, indent=2))
-    else:
-        for key, value in figures.items():
-            click.echo(f"{key:<24} {format_figure(value)}")
+    echo_summary(figures, as_json=as_json)
 
 
 def _tasks(suite: Suite, data: Path | None) -> tuple[list[InfillingTask], str]:

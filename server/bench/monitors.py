@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -32,7 +31,7 @@ from assist.server.bench.monitor_effects import (
 from assist.server.bench.monitor_positions import KINDS, MonitorPosition, locate, mine
 from assist.server.bench.report import (
     append_case,
-    format_figure,
+    echo_summary,
     read_cases,
     share,
     write_cases,
@@ -157,11 +156,7 @@ def _print(
 ) -> None:
     if html_path is not None:
         write_html(html_path, "assist bench monitors", _flat(summary), cases)
-    if as_json:
-        click.echo(json.dumps(summary, indent=2))
-    else:
-        for key, value in _flat(summary).items():
-            click.echo(f"{key:52} {format_figure(value)}")
+    echo_summary(summary if as_json else _flat(summary), as_json=as_json)
 
 
 def _measure_effects(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,9 +16,9 @@ from assist.completion.features import FEATURES, Features, describe
 from assist.completion.ranker import Ranker, likelihood, load_ranker
 from assist.models.kv_session import KvSession
 from assist.models.open import open_model
-from assist.server.bench.mined import Hole, Source, mine_holes, read_sources
-from assist.server.bench.report import append_case, format_figure, read_cases, share, write_cases
-from assist.server.progress import show_progress
+from assist.server.bench.hole_command import collect, earlier_cases, hole_options, installed_sources
+from assist.server.bench.mined import Hole, Source, mine_holes
+from assist.server.bench.report import echo_summary, share
 
 # Packages that neither the embedded model nor the ranker was trained on.
 PACKAGES = ("arrow", "funcy", "geopy", "humanize", "structlog", "tenacity", "tomlkit")
@@ -36,19 +35,12 @@ CONTEXT_TOKENS = 384
 
 
 @dataclass(frozen=True)
-class RankingCase:
+class RankingCase(Hole):
     """One answer: whether it was ``right``, its mean likelihood, the ranker's ``chance`` (-1: none).
 
     ``features`` are the values that the ranker sees, as ``name=value``.
     """
 
-    package: str
-    version: str
-    path: str
-    kind: str
-    start: int
-    end: int
-    sha256: str
     right: bool
     similar: float
     length: int
@@ -58,14 +50,8 @@ class RankingCase:
 
 
 @click.command("ranking")
-@click.option("--model", default="", help="A model's name or the path of a GGUF file.")
-@click.option("--package", "packages", multiple=True, help="An installed package to draw from.")
-@click.option("--limit", type=click.IntRange(1), default=300, show_default=True, help="Holes.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
-@click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write every case.")
-@click.option("--resume", is_flag=True, help="Skip the holes that the CSV has already.")
+@hole_options(limit=300)
 @click.option("--training", is_flag=True, help="Draw what the ranker is trained on, with features.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
     model: str,
     packages: tuple[str, ...],
@@ -77,12 +63,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Judge the ranker: what it hides of wrong and of right answers at each threshold."""
-    sources = read_sources(packages or (TRAINING_PACKAGES if training else PACKAGES))
-    if not sources:
-        raise click.UsageError("None of these packages is installed. Name others by --package.")
-    cases = read_cases(csv_path, RankingCase) if resume and csv_path else []
-    if csv_path and not resume:
-        csv_path.unlink(missing_ok=True)
+    sources = installed_sources(packages or (TRAINING_PACKAGES if training else PACKAGES))
+    cases = earlier_cases(csv_path, resume, RankingCase)
     done = {(case.path, case.start, case.end) for case in cases}
     holes = list(mine_holes(sources, limit, seed))
     # Holes without an answer leave no case, so what comes before the last case is done too.
@@ -90,20 +72,10 @@ def command(
     holes = holes[len(places) - places[::-1].index(True) if True in places else 0 :]
     opened = open_model(model)
     session = EngineSession(KvSession(opened.model), opened.template)
-    with show_progress() as progress:
-        for number, case in enumerate(run_holes(session, holes, load_ranker(), training), 1):
-            cases.append(case)
-            if csv_path:
-                append_case(csv_path, case)
-            progress(f"completing {number} of {len(holes)}", number / max(len(holes), 1))
-    if csv_path:
-        write_cases(csv_path, cases)
+    new = run_holes(session, holes, load_ranker(), training)
+    collect(cases, new, csv_path, len(holes), "completing")
     summary = {"model": opened.model.name, **summarise(cases, load_ranker())}
-    if as_json:
-        click.echo(json.dumps(summary, indent=2))
-    else:
-        for key, value in summary.items():
-            click.echo(f"{key:<22} {format_figure(value)}")
+    echo_summary(summary, as_json=as_json)
 
 
 def run_holes(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import tempfile
 import time
@@ -18,7 +17,7 @@ from assist.models.kv_session import KvSession, Prefill
 from assist.models.llama import LlamaOptions
 from assist.models.open import open_model
 from assist.server.bench.edit_cases import source_files
-from assist.server.bench.report import write_cases
+from assist.server.bench.report import echo_summary, write_cases
 from assist.server.progress import show_progress
 
 SPARE_TOKENS = 128
@@ -56,12 +55,7 @@ def command(model: str, tokens: int, limit: int, csv_path: Path | None, as_json:
             progress(f"file {len(rows)} of {limit}", len(rows) / limit)
     if csv_path:
         write_cases(csv_path, rows)
-    summary = summarise(rows)
-    if as_json:
-        click.echo(json.dumps(summary, indent=2))
-        return
-    for key, value in summary.items():
-        click.echo(f"{key.replace('_', ' '):<18}{value}")
+    echo_summary(summarise(rows), as_json=as_json)
 
 
 def reopen_files(name: str, *, tokens: int, limit: int) -> Iterator[Reopened]:

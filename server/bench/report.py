@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, TypeVar
+
+import click
 
 from assist.server.page import write_page
 
@@ -72,6 +75,16 @@ def write_html(path: Path, title: str, summary: Mapping[str, Any], cases: Sequen
     """One self-contained page: the summary, then every case."""
     figures = {key: format_figure(value) for key, value in summary.items()}
     write_page(path, title, {"Summary": figures}, [asdict(case) for case in cases])
+
+
+def echo_summary(summary: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print the figures of a summary, one a line, or as one JSON document."""
+    if as_json:
+        click.echo(json.dumps(summary, indent=2))
+        return
+    width = max(map(len, summary), default=0)
+    for key, value in summary.items():
+        click.echo(f"{key:<{width}}  {format_figure(value)}")
 
 
 def format_figure(value: Any) -> str:

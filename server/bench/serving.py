@@ -27,7 +27,7 @@ from assist.models.registry import chosen_name, require_installed
 from assist.server import messages
 from assist.server.bench.editors import SERVER, LspEditor, plain
 from assist.server.bench.processes import resident_bytes
-from assist.server.bench.report import format_figure, write_cases, write_html
+from assist.server.bench.report import echo_summary, write_cases, write_html
 from assist.server.engine_process import EngineProcess, EngineState, opened
 from assist.server.progress import show_progress
 from assist.server.settings import Settings
@@ -76,11 +76,7 @@ def command(
         write_cases(csv_path, cases)
     if html_path:
         write_html(html_path, "Server", summary, cases)
-    if as_json:
-        click.echo(json.dumps(summary, indent=2))
-    else:
-        for key, value in summary.items():
-            click.echo(f"{key:<34} {format_figure(value)}")
+    echo_summary(summary, as_json=as_json)
 
 
 def _file_of(model: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,10 +17,10 @@ from assist.completion.engine import EngineSession, complete
 from assist.models.kv_session import KvSession
 from assist.models.model import Logits
 from assist.models.open import open_model
-from assist.server.bench.mined import Hole, Source, mine_holes, read_sources
+from assist.server.bench.hole_command import collect, earlier_cases, hole_options, installed_sources
+from assist.server.bench.mined import Hole, Source, mine_holes
 from assist.server.bench.ranking import PACKAGES, TRAINING_PACKAGES
-from assist.server.bench.report import append_case, format_figure, read_cases, share, write_cases
-from assist.server.progress import show_progress
+from assist.server.bench.report import echo_summary, share
 
 TOKENS_MAX = 64
 CONTEXT_TOKENS_MAX = 1024
@@ -31,20 +30,13 @@ LONG_MATCH = 8
 
 
 @dataclass(frozen=True)
-class SpeculationCase:
+class SpeculationCase(Hole):
     """One hole decoded both ways: CPU time of decoding in ms, drafted and accepted tokens.
 
     ``match`` is the longest run of tokens, at most :data:`MATCH_TOKENS_MAX`, that ended a part of
     the answer and occurs in what drafts are made of.
     """
 
-    package: str
-    version: str
-    path: str
-    kind: str
-    start: int
-    end: int
-    sha256: str
     same: bool
     tokens: int
     match: int
@@ -55,14 +47,8 @@ class SpeculationCase:
 
 
 @click.command("speculation")
-@click.option("--model", default="", help="A model's name or the path of a GGUF file.")
-@click.option("--package", "packages", multiple=True, help="An installed package to draw from.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Holes.")
-@click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
-@click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Write every case.")
-@click.option("--resume", is_flag=True, help="Skip the holes that the CSV has already.")
+@hole_options(limit=100)
 @click.option("--monitors", is_flag=True, help="With monitors beside both.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
     model: str,
     packages: tuple[str, ...],
@@ -74,12 +60,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Compare decoding with drafts against plain decoding: same text, CPU time, accepted tokens."""
-    sources = read_sources(packages or (*PACKAGES, *TRAINING_PACKAGES))
-    if not sources:
-        raise click.UsageError("None of these packages is installed. Name others by --package.")
-    cases = read_cases(csv_path, SpeculationCase) if resume and csv_path else []
-    if csv_path and not resume:
-        csv_path.unlink(missing_ok=True)
+    sources = installed_sources(packages or (*PACKAGES, *TRAINING_PACKAGES))
+    cases = earlier_cases(csv_path, resume, SpeculationCase)
     done = {(case.path, case.start, case.end) for case in cases}
     holes = [
         (source, hole)
@@ -88,20 +70,10 @@ def command(
     ]
     opened = open_model(model)
     session = EngineSession(KvSession(opened.model), opened.template)
-    with show_progress() as progress:
-        for number, case in enumerate(run_holes(session, holes, monitors=monitors), 1):
-            cases.append(case)
-            if csv_path:
-                append_case(csv_path, case)
-            progress(f"decoding {number} of {len(holes)}", number / max(len(holes), 1))
-    if csv_path:
-        write_cases(csv_path, cases)
+    new = run_holes(session, holes, monitors=monitors)
+    collect(cases, new, csv_path, len(holes), "decoding")
     summary = {"model": opened.model.name, "monitors": monitors, **summarise(cases)}
-    if as_json:
-        click.echo(json.dumps(summary, indent=2))
-    else:
-        for key, value in summary.items():
-            click.echo(f"{key:<26} {format_figure(value)}")
+    echo_summary(summary, as_json=as_json)
 
 
 def run_holes(

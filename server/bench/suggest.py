@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import statistics
 import sys
@@ -25,7 +24,7 @@ from assist.completion.rewriter import Rewriter
 from assist.server.bench.execution import run_program
 from assist.server.bench.report import (
     append_case,
-    format_figure,
+    echo_summary,
     read_cases,
     share,
     write_cases,
@@ -122,7 +121,7 @@ def command(
     if packages is not None:
         with show_progress() as progress:
             summary = run_packages(packages, seconds, jobs, seed, csv_path, progress)
-        _show(summary, as_json)
+        echo_summary(summary, as_json=as_json)
         return
     if negative is not None:
         with show_progress() as progress:
@@ -130,7 +129,7 @@ def command(
                 summary = run_against_itself(negative, itself, seconds, csv_path, progress)
             else:
                 summary = run_wrong_edits(negative, seconds, csv_path, progress)
-        _show(summary, as_json)
+        echo_summary(summary, as_json=as_json)
         return
     tasks = _drawn(load_slow_functions(version), limit, seed)
     if not tasks:
@@ -157,7 +156,7 @@ def command(
         summary |= {"answers": rewriter.answers, "usable_answers": rewriter.usable}
     if html_path is not None:
         write_html(html_path, "assist bench suggest", summary, cases)
-    _show(summary, as_json)
+    echo_summary(summary, as_json=as_json)
 
 
 def _drawn(tasks: list[SlowFunction], limit: int | None, seed: int) -> list[SlowFunction]:
@@ -240,11 +239,3 @@ def summarise(cases: Sequence[SuggestCase]) -> dict[str, Any]:
         "median_speedup": statistics.median(ratios) if ratios else 0.0,
         "median_seconds": statistics.median(case.seconds for case in cases) if cases else 0.0,
     }
-
-
-def _show(summary: dict[str, Any], as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(summary, indent=2))
-        return
-    for key, value in summary.items():
-        click.echo(f"{key:<18} {format_figure(value)}")

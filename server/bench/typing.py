@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
-import json
 import random
 import statistics
 import subprocess
@@ -21,7 +20,7 @@ import click
 from assist.server.bench.editors import Editor, Ghost, LspEditor, pause_until
 from assist.server.bench.keystrokes import Key, TypingTask, mine_tasks, plan_keys
 from assist.server.bench.processes import cpu_seconds, resident_bytes
-from assist.server.bench.report import format_figure, share, write_cases, write_html
+from assist.server.bench.report import echo_summary, share, write_cases, write_html
 from assist.server.progress import show_progress
 
 Outcome = Literal["shown", "empty", "censored"]
@@ -115,11 +114,7 @@ def command(
         write_cases(csv_path, cases)
     if html_path:
         write_html(html_path, "Typing", summary, cases)
-    if as_json:
-        click.echo(json.dumps(summary, indent=2))
-    else:
-        for key, value in summary.items():
-            click.echo(f"{key:<28} {format_figure(value)}")
+    echo_summary(summary, as_json=as_json)
 
 
 async def run_replay(
