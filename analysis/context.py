@@ -41,7 +41,7 @@ def related_snippets(
     text = syntax.document.text
     used = set(_NAME.findall(text[window.start : window.end]))
     ranked: list[tuple[int, int, Snippet]] = []
-    for node, owner in _definitions(syntax.tree.root_node):
+    for node, owner in declarations(syntax.tree.root_node):
         span = Span(node.start_byte, node.end_byte)
         if span.start < window.end and window.start < _header_end(text, node):
             continue
@@ -50,7 +50,7 @@ def related_snippets(
             line = _import_line(text, node, used)
             rank = 0
         else:
-            line = _signature(text, node)
+            line = signature(text, node)
             name = node.child_by_field_name("name")
             is_named = name is not None and text[name.start_byte : name.end_byte] in used
             rank = 2 if is_named else 3
@@ -86,10 +86,10 @@ def named_definitions(
         name = node.child_by_field_name("name") if node is not None else None
         return name is not None and text[name.start_byte : name.end_byte] in names
 
-    for node, owner in _definitions(syntax.tree.root_node):
+    for node, owner in declarations(syntax.tree.root_node):
         if not is_named(node) or (owner is not None and not is_named(owner)):
             continue
-        line = _signature(text, node)
+        line = signature(text, node)
         if line and len(line) < left:
             kept.append(Snippet(line, Span(node.start_byte, node.end_byte)))
             left -= len(line) + 1
@@ -103,8 +103,8 @@ def comment_lines(snippets: tuple[Snippet, ...], language: str) -> str:
     return "".join(f"{marker} {snippet.text}\n" for snippet in snippets)
 
 
-def _definitions(
-    root: tree_sitter.Node,
+def declarations(
+    root: tree_sitter.Node, *, through_errors: bool = False
 ) -> Iterator[tuple[tree_sitter.Node, tree_sitter.Node | None]]:
     """Imports, functions and classes that other code can see, with the class that owns them."""
     stack: list[tuple[tree_sitter.Node, tree_sitter.Node | None]] = [
@@ -123,7 +123,9 @@ def _definitions(
             yield node, None
             body = node.child_by_field_name("body")
             stack.extend((child, node) for child in reversed(body.children if body else []))
-        elif node.type.endswith(("decorated_definition", "export_statement", "impl_item")):
+        elif (through_errors and node.is_error) or node.type.endswith(
+            ("decorated_definition", "export_statement", "impl_item")
+        ):
             stack.extend((child, owner) for child in reversed(node.children))
 
 
@@ -135,7 +137,7 @@ def _header_end(text: str, node: tree_sitter.Node) -> int:
     return node.start_byte + len(head.rstrip())
 
 
-def _signature(text: str, node: tree_sitter.Node) -> str:
+def signature(text: str, node: tree_sitter.Node) -> str:
     line = (
         _SPACE.sub(" ", text[node.start_byte : _header_end(text, node)])
         .strip()

@@ -106,7 +106,7 @@ LANGUAGES: dict[str, Language] = {
     "cpp": CPP,
 }
 
-_SUFFIXES = {
+SUFFIXES = {
     ".py": "python",
     ".pyi": "python",
     ".js": "javascript",
@@ -133,7 +133,7 @@ _SUFFIXES = {
 def language_id(file_name: str) -> str:
     """The editor's language id for a file name; ``plaintext`` when it is not one of ours."""
     dot = file_name.rfind(".")
-    return _SUFFIXES.get(file_name[dot:].lower() if dot >= 0 else "", "plaintext")
+    return SUFFIXES.get(file_name[dot:].lower() if dot >= 0 else "", "plaintext")
 
 
 # In Python the statement that owns a block, and not the block, is there while the body is empty.

@@ -11,7 +11,7 @@ from assist.analysis.monitors.view import Facts
 from assist.completion.answer import Answer, Task, decode_answers
 from assist.completion.answer import CompletionOptions as CompletionOptions
 from assist.completion.candidate import Candidate
-from assist.completion.context import build_context
+from assist.completion.context import next_context
 from assist.completion.prompt import HEAL_TOKENS_MAX, FimPrompt, build_prompt
 from assist.completion.ranker import load_ranker, rank
 from assist.completion.session import EngineSession as EngineSession
@@ -89,13 +89,21 @@ def complete(
 def _prompt(
     session: EngineSession, opened: OpenDocument, offset: int, options: CompletionOptions
 ) -> FimPrompt:
-    """The prompt; its context is made anew only where the window's start moves, so that it stays cached."""
+    """The prompt; its context changes only with the window and the place, so that it stays cached."""
     prompt = _build(session, opened, offset, options)
-    if options.context and prompt.is_recut:
+    if options.context:
+        told = opened.context.text if opened.context else ""
         others = [other.syntax for other in reversed(session.documents.values())]
-        window = Span(prompt.window.start, prompt.window.end)
-        opened.context = build_context(opened.syntax, window, others[1:])
-        if opened.context:
+        opened.context = next_context(
+            opened.context,
+            opened.syntax,
+            Span(prompt.window.start, prompt.window.end),
+            offset,
+            others[1:],
+            session.workspaces.of(opened.syntax.document.uri),
+            is_recut=prompt.is_recut,
+        )
+        if opened.context.text != told:
             prompt = _build(session, opened, offset, options)
     opened.window = prompt.window
     return prompt
@@ -112,7 +120,7 @@ def _build(
         offset,
         tokens_max=min(options.context_tokens_max, room),
         window=opened.window,
-        context=opened.context if options.context else "",
+        context=opened.context.text if options.context and opened.context else "",
         heal=options.heal,
     )
 

@@ -9,6 +9,8 @@ from functools import cached_property
 from assist.analysis.document import Document, Edit
 from assist.analysis.lexer import StatementIndex
 from assist.analysis.syntax import Syntax, parse, reparse
+from assist.analysis.workspace_index import Workspaces
+from assist.completion.context import Context
 from assist.completion.drafter import DraftStatistics
 from assist.completion.guard import LegalSets
 from assist.completion.prompt import Window, changed_span
@@ -26,7 +28,7 @@ class OpenDocument:
     syntax: Syntax
     statements: StatementIndex = field(default_factory=StatementIndex)
     window: Window | None = None
-    context: str = ""
+    context: Context | None = None
 
     def update(self, document: Document) -> None:
         """Follow the document to its new text at the cost of the difference."""
@@ -43,6 +45,7 @@ class EngineSession:
 
     kv: KvSession
     template: FimTemplate
+    workspaces: Workspaces = field(default_factory=Workspaces)
     documents: OrderedDict[str, OpenDocument] = field(default_factory=OrderedDict)
     drafts: DraftStatistics = field(default_factory=DraftStatistics)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from assist.analysis.document import Document, Edit, Span
+from assist.analysis.uris import path_of
+from assist.analysis.workspace_index import Workspaces
 from assist.cache.kv import Reuse, ReusePolicy
 from assist.cache.store import open_store
 from assist.completion.answer import Threshold
@@ -36,7 +40,13 @@ WORK_MAX = 64
 SPARE_TOKENS = 512
 # Idle work starts this long after the last request.
 IDLE_S = 0.3
+# Open documents whose imports are looked up.
+RECENT_MAX = 16
+PYTHON_SUFFIXES = (".py", ".pyi", ".toml")
 PARENT_GONE = 0
+
+
+Work = tuple[messages.Load | messages.Complete, Document | None]
 
 
 @dataclass
@@ -48,10 +58,9 @@ class Engine:
 
     write: Callable[[Message], None]
     documents: dict[str, Document] = field(default_factory=dict)
-    work: queue.Queue[tuple[messages.Load | messages.Complete, Document | None]] = field(
-        default_factory=lambda: queue.Queue(WORK_MAX)
-    )
+    work: queue.Queue[Work | None] = field(default_factory=lambda: queue.Queue(WORK_MAX))
     names: NameQuestions = field(init=False)
+    workspaces: Workspaces = field(default_factory=Workspaces)
     statistics: StatisticsWriter = field(default_factory=StatisticsWriter)
     session: EngineSession | None = None
     cancelled: set[int] = field(default_factory=set)
@@ -92,30 +101,47 @@ def main() -> None:
             _answer(engine, message, document)
 
 
-def _next(
-    engine: Engine,
-) -> tuple[messages.Load | messages.Complete, Document | None]:
+def _next(engine: Engine) -> Work:
     """The next request; until it comes, idle work that it interrupts."""
-    try:
-        return engine.work.get(timeout=IDLE_S)
-    except queue.Empty:
-        if engine.session is not None:
-            _work_idle(engine, engine.session.kv)
-        return engine.work.get()
+    is_done = False
+    while True:
+        try:
+            work = engine.work.get(timeout=None if is_done else IDLE_S)
+        except queue.Empty:
+            if engine.session is not None:
+                _work_idle(engine, engine.session.kv)
+            is_done = True
+            continue
+        if work is not None:
+            return work
+        is_done = False
+
+
+def _wake(engine: Engine) -> None:
+    """Let the main thread look for idle work once more; after a request it does so anyway."""
+    if engine.work.empty():
+        engine.work.put(None)
 
 
 def _work_idle(engine: Engine, kv: KvSession) -> None:
-    """Make shifted keys and values exact, then write what is new to disk."""
+    """Learn what open files import, make shifted keys and values exact, write what is new to disk,
+    go on with the walk over the workspace."""
 
     def abort() -> bool:
         return not engine.work.empty()
 
+    recent = list(engine.documents.values())[-RECENT_MAX:]
+    # Idle work must never cost the process.
+    with contextlib.suppress(Exception):
+        engine.workspaces.learn(recent, abort)
     try:
         if kv.refresh(abort):
             kv.persist(abort)
     except Exception:
-        # Idle work must never cost the process; the next request starts from an empty cache.
+        # The next request starts from an empty cache.
         kv.reset()
+    with contextlib.suppress(Exception):
+        engine.workspaces.explore(abort)
 
 
 def _read(engine: Engine, source: BinaryIO) -> None:
@@ -136,6 +162,7 @@ def _receive(engine: Engine, message: Message) -> None:
             documents[message.uri] = Document(
                 message.uri, message.text, message.version, message.language
             )
+            _wake(engine)
         case messages.Changed():
             if document := documents.get(message.uri):
                 edit = Edit(Span(message.start, message.end), message.text)
@@ -144,8 +171,13 @@ def _receive(engine: Engine, message: Message) -> None:
             documents.pop(message.uri, None)
         case messages.Configure():
             engine.names.scopes.configure(message.folders, message.environment)
+            engine.workspaces.configure(_paths(message.told))
+            _wake(engine)
         case messages.FilesChanged():
-            engine.names.scopes.files_changed()
+            if any(uri.endswith(PYTHON_SUFFIXES) for uri in message.uris):
+                engine.names.scopes.files_changed()
+            engine.workspaces.changed(_paths(message.uris))
+            _wake(engine)
         case messages.Record():
             engine.statistics.put(message)
         case messages.AskNames():
@@ -165,6 +197,10 @@ def _receive(engine: Engine, message: Message) -> None:
             engine.work.put((message, document))
         case _:
             raise messages.MessageError(f"{type(message).__name__} is no message for the engine")
+
+
+def _paths(uris: Iterable[str]) -> list[Path]:
+    return [path for uri in uris if (path := path_of(uri)) is not None]
 
 
 def _load(engine: Engine, settings: Settings) -> None:
@@ -188,7 +224,7 @@ def _load(engine: Engine, settings: Settings) -> None:
         memory_bytes_max=settings.kv_memory_mb << 20,
         store=open_store(settings.kv_disk_mb << 20) if settings.kv_disk else None,
     )
-    engine.session = EngineSession(kv, opened.template)
+    engine.session = EngineSession(kv, opened.template, engine.workspaces)
     load_ranker()
     seconds = time.monotonic() - started
     engine.write(messages.Ready(model.name, model.file, opened.reason, seconds))

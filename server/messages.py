@@ -79,15 +79,19 @@ class Complete:
 
 @dataclass(frozen=True)
 class Configure:
-    """Workspace folders (URIs), and the setting that names their Python environment."""
+    """Workspace folders (URIs), the setting that names their Python environment, and those of the
+    folders whose files may be told of in prompts."""
 
     folders: tuple[str, ...]
     environment: str
+    told: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class FilesChanged:
-    """Files of the workspace changed outside the editor."""
+    """Files of the workspace (URIs) changed outside the editor."""
+
+    uris: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

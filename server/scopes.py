@@ -8,8 +8,8 @@ from pathlib import Path
 
 from assist.analysis.document_facts import FactsSource
 from assist.analysis.scope import Scope
+from assist.analysis.uris import innermost, path_of
 from assist.cache.paths import cache_directory
-from assist.server.uris import innermost, path_of
 
 # A worker takes about 100 MB; folders beyond this many take turns.
 SCOPES_MAX = 2

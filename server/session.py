@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assist.analysis.document import Document, Edit
+from assist.analysis.uris import innermost, path_of
 from assist.cache.statistics import ProposalRow
 from assist.server import messages
 from assist.server.convert import Encoding
@@ -29,7 +30,6 @@ from assist.server.settings import (
     resolve,
     restart_key,
 )
-from assist.server.uris import innermost, path_of
 
 logger = logging.getLogger(__name__)
 
@@ -263,7 +263,9 @@ class Session:
         yield from map(opened, self.documents.values())
 
     def _configuration(self) -> messages.Configure:
-        return messages.Configure(tuple(self.folders), self.settings.names_environment)
+        told = [uri for uri in self.folders if self.settings_for(uri).context_workspace]
+        environment = self.settings.names_environment
+        return messages.Configure(tuple(self.folders), environment, tuple(told))
 
     def _engine_changed(self, _state: EngineState) -> None:
         self.on_change()

@@ -98,6 +98,12 @@ class Settings:
         minimum=64,
         maximum=32_768,
     )
+    context_workspace: bool = _setting(
+        "context.workspace",
+        True,
+        "Tell the model what your files import from others in the workspace. They are read, never "
+        "run; .gitignore and .assistignore are respected, secrets and keys never opened.",
+    )
     model_name: str = _setting(
         "model.name",
         "",

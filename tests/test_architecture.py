@@ -33,6 +33,7 @@ FENCES = {
     "tree_sitter": {"analysis"},
     "libcst": {"analysis"},
     "hypothesis": {"analysis"},
+    "pathspec": {"analysis"},
     "watchdog": {"analysis"},
     "sqlite_utils": {"cache"},
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from assist.analysis.document_facts import FactsSource
 from assist.analysis.languages import language_id
 from assist.analysis.monitors.view import Facts
 from assist.analysis.scope import Scope
+from assist.analysis.workspace_index import Workspaces
 from assist.cache.paths import cache_directory
 from assist.completion.engine import CompletionOptions, EngineSession, complete
 from assist.models.kv_session import KvSession
@@ -25,6 +27,7 @@ from assist.server.settings import Settings, environment_source, pyproject_sourc
 FILE_BYTES_MAX = 64 * 2**20
 # One completion starts the worker and waits for it; an editor asks again instead.
 QUESTION_SECONDS_MAX = 2.0
+LEARN_SECONDS_MAX = 1.0
 COMPLETION_SECONDS_MAX = 6.0
 
 
@@ -55,7 +58,10 @@ def command(
     _check_position(document, path, position)
     settings = settings_for(path)
     opened = open_model(model or settings.model_name)
-    session = EngineSession(KvSession(opened.model), opened.template)
+    workspaces = Workspaces([_project(path)] if settings.context_workspace else [])
+    session = EngineSession(KvSession(opened.model), opened.template, workspaces)
+    ended = time.monotonic() + LEARN_SECONDS_MAX
+    workspaces.learn([document], lambda: time.monotonic() > ended)
     options = CompletionOptions(
         tokens_max=max_tokens or settings.completion_tokens,
         context_tokens_max=settings.context_tokens,

@@ -7,6 +7,8 @@ from typing import Any
 
 from lsprotocol import types as lsp
 
+from assist.analysis.languages import SUFFIXES
+from assist.analysis.workspace_files import GIT_IGNORE, OWN_IGNORE
 from assist.server import messages
 from assist.server.language_server import AssistServer
 from assist.server.settings import SECTION
@@ -15,7 +17,13 @@ logger = logging.getLogger(__name__)
 
 
 PROJECT_FILE = "pyproject.toml"
-WATCHED = ("**/*.py", "**/*.pyi", f"**/{PROJECT_FILE}")
+CHANGES_MAX = 10_000
+WATCHED = (
+    *(f"**/*{suffix}" for suffix in SUFFIXES),
+    f"**/{PROJECT_FILE}",
+    f"**/{GIT_IGNORE}",
+    f"**/{OWN_IGNORE}",
+)
 
 
 async def watch_files(server: AssistServer) -> None:
@@ -64,7 +72,8 @@ def register(server: AssistServer) -> None:
 
     @server.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     async def did_change_files(params: lsp.DidChangeWatchedFilesParams) -> None:
-        session.engine.send(messages.FilesChanged())
+        uris = tuple(event.uri for event in params.changes[:CHANGES_MAX])
+        session.engine.send(messages.FilesChanged(uris))
         if any(event.uri.endswith(PROJECT_FILE) for event in params.changes):
             await session.load_settings()
 

@@ -15,12 +15,12 @@ from lsprotocol import types as lsp
 from assist.analysis.document import Document, Position, Span, plain
 from assist.analysis.errors import AnalysisError
 from assist.analysis.outline import function_around
+from assist.analysis.uris import path_of
 from assist.server import messages
 from assist.server.convert import Encoding, offset_from, range_to
 from assist.server.language_server import AssistServer
 from assist.server.searching import Found, Progress, search
 from assist.server.settings import Settings
-from assist.server.uris import path_of
 
 COMMAND = "assist.findFaster"
 KIND = lsp.CodeActionKind.RefactorRewrite
