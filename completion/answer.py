@@ -14,7 +14,7 @@ from assist.analysis.syntax import enclosing, indentation_at
 from assist.completion.candidate import Place, complete_part, fit, without_last_operand
 from assist.completion.decoder import Decoded, Limits, branches, decode
 from assist.completion.drafter import GAP, Drafter, TokenIndex
-from assist.completion.guard import Guard
+from assist.completion.guard import SECONDS_MAX, Guard
 from assist.completion.judge import suffix_log_probability
 from assist.completion.parsable import keeps_parsable
 from assist.completion.prompt import FimPrompt
@@ -44,7 +44,8 @@ class CompletionOptions:
     """Bounds of one answer, and what takes part in it.
 
     ``multiline`` asks for a block where a line of its own starts. ``judge`` lets the suffix weigh
-    the candidates of models whose prompt does not show it. ``threshold`` says how likely a
+    the candidates of models whose prompt does not show it. After ``monitor_ms_max`` of their own time
+    the monitors let the rest of an answer pass. ``threshold`` says how likely a
     candidate must be to be shown; "all" hides none.
     """
 
@@ -56,6 +57,7 @@ class CompletionOptions:
     context: bool = True
     speculate: bool = True
     monitors: bool = True
+    monitor_ms_max: float = SECONDS_MAX * 1e3
     candidates: int = 1
     judge: bool = True
     rank: bool = True
@@ -165,7 +167,9 @@ def _guard(task: Task) -> Guard | None:
     state = watch(opened.syntax.document, task.offset, task.facts, opened.statements)
     if state is None:
         return None
-    return Guard(task.session.legal_sets, prompt.heal, prompt.prefix, [state])
+    seconds_max = task.options.monitor_ms_max / 1e3
+    sets = task.session.legal_sets
+    return Guard(sets, prompt.heal, prompt.prefix, [state], seconds_max=seconds_max)
 
 
 def _shown(task: Task, decoded: Decoded, guard: Guard | None) -> str:

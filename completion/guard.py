@@ -16,6 +16,9 @@ from assist.completion.token_trie import TokenIds, TokenTrie
 # Past this the monitors stay open for the rest of the answer. It is counted in the time of the
 # thread, so that a busy machine does not turn them off.
 SECONDS_MAX = 0.1
+# Past this drafts are no longer looked at before they are evaluated. It is counted apart: a wrong
+# draft must not open the monitors sooner than plain decoding would.
+DRAFT_SECONDS_MAX = 0.05
 REJECTIONS_MAX = 12
 # Texts that are only known to be wrong are avoided so often; then the model means something else,
 BANS_MAX = 2
@@ -82,12 +85,23 @@ class LegalSets:
         return tokens[[not _is_word(pieces[token][:1]) for token in tokens.tolist()]]
 
 
+@dataclass(frozen=True)
+class _Step:
+    """What one token does to the monitors, and the time it took them."""
+
+    before: MonitorState
+    state: MonitorState
+    verdict: Verdict
+    seconds: float
+
+
 @dataclass
 class Guard:
     """The monitors beside one answer: their state after each of its tokens.
 
     ``heal`` are the bytes that the answer repeats from before the cursor, ``head`` the text
     before the cursor. ``masked`` counts the tokens that were chosen among legal ones only.
+    ``seconds`` is the time that plain decoding would have taken here, ``seconds_max`` its bound.
     """
 
     sets: LegalSets
@@ -102,6 +116,9 @@ class Guard:
     bans: int = 0
     legal_mass: float = 1.0
     seconds: float = 0.0
+    seconds_max: float = SECONDS_MAX
+    draft_seconds: float = 0.0
+    _ahead: dict[bytes, _Step] = field(default_factory=dict)
 
     @property
     def tally(self) -> Tally:
@@ -109,19 +126,20 @@ class Guard:
 
     def advance(self, data: bytes) -> Verdict:
         """The answer grew by a token and is ``data`` now, healed bytes included."""
-        started = time.thread_time()
-        state, verdict = self.states[-1], ACCEPTED
-        added = self._text(data)[len(self._text(self.written[-1])) :]
-        if added and self.seconds < SECONDS_MAX:
-            state, verdict = state.advance(added)
+        state = self.states[-1]
+        step = self._ahead.get(data)
+        if self.seconds >= self.seconds_max:
+            step = _Step(state, state, ACCEPTED, 0.0)
+        elif step is None or step.before is not state:
+            step = self._step(state, self.written[-1], data)
         self.written.append(data)
-        self.states.append(state)
-        self.seconds += time.thread_time() - started
-        return verdict
+        self.states.append(step.state)
+        self.seconds += step.seconds
+        return step.verdict
 
     def finish(self) -> Verdict:
         """The answer ends here."""
-        if self.seconds > SECONDS_MAX:
+        if self.seconds >= self.seconds_max:
             return ACCEPTED
         started = time.thread_time()
         verdict = self.states[-1].finish()
@@ -137,20 +155,30 @@ class Guard:
         return accepted
 
     def legal_start(self, pieces: Iterable[bytes]) -> int:
-        """How many of drafted ``pieces`` the monitors let stand after the answer so far."""
-        started = time.thread_time()
+        """How many of drafted ``pieces`` the monitors let stand after the answer so far.
+
+        What is found out is kept for :meth:`advance`, which gets the same pieces where they are right.
+        """
         state, data = self.states[-1], self.written[-1]
+        self._ahead.clear()
         count = 0
         for piece in pieces:
-            if self.seconds < SECONDS_MAX:
-                longer = self._text(data + piece)
-                state, verdict = state.advance(longer[len(self._text(data)) :])
-                if not verdict.accepted:
+            if self.draft_seconds < DRAFT_SECONDS_MAX:
+                step = self._step(state, data, data + piece)
+                self._ahead[data + piece] = step
+                self.draft_seconds += step.seconds
+                if not step.verdict.accepted:
                     break
+                state = step.state
             data += piece
             count += 1
-        self.seconds += time.thread_time() - started
         return count
+
+    def _step(self, state: MonitorState, written: bytes, data: bytes) -> _Step:
+        started = time.thread_time()
+        added = self._text(data)[len(self._text(written)) :]
+        after, verdict = state.advance(added) if added else (state, ACCEPTED)
+        return _Step(state, after, verdict, time.thread_time() - started)
 
     def reject(self, verdict: Verdict, tokens: Sequence[int]) -> int | None:
         """How many tokens may stay after a rejection; none where the answer has to be dropped.

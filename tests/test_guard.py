@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assist.analysis.document import Document
+from assist.analysis.monitors.session import session as watch
 from assist.analysis.monitors.view import Facts
 from assist.completion.engine import Completion, EngineSession, complete
-from assist.completion.guard import LegalSets
+from assist.completion.guard import Guard, LegalSets
 from assist.completion.token_trie import TokenTrie
 from assist.models.kv_session import KvSession
 from assist.models.scripted import ScriptedModel
@@ -93,3 +95,39 @@ def test_legal_texts_begin_as_the_model_writes_them() -> None:
     legal = frozenset({"append", "extend"})
     found = {model.vocabulary.pieces[token] for token in sets.tokens(b"", legal, b"").tolist()}
     assert found == {b"append", b"ext"}
+
+
+def guard_at(source: str) -> Guard:
+    offset = source.index("$0")
+    document = Document("file:///a.py", source.replace("$0", ""))
+    state = watch(document, offset)
+    assert state is not None
+    model = ScriptedModel({}, pieces=PIECES)
+    sets = LegalSets(TokenTrie(model.vocabulary), model.tokenize)
+    return Guard(sets, b"", source[:offset], [state])
+
+
+def test_looking_at_drafts_takes_nothing_from_the_answer() -> None:
+    """A wrong draft must not open the monitors sooner: the text would depend on drafts."""
+    guard = guard_at("x = (a$0\n")
+    for _ in range(50):
+        assert guard.legal_start([b" + b", b"]", b")"]) == 1
+    assert guard.seconds == 0.0 < guard.draft_seconds
+    guard.draft_seconds = math.inf
+    assert guard.legal_start([b"]", b")"]) == 2
+    assert not guard.advance(b"]").accepted
+
+
+def test_what_is_known_of_a_draft_is_not_asked_again() -> None:
+    guard = guard_at("x = (a$0\n")
+    assert guard.legal_start([b" + ", b"b", b"]"]) == 2
+    checked, rejected = guard.tally.checked, guard.tally.rejected
+    assert guard.advance(b" + ").accepted and guard.advance(b" + b").accepted
+    assert not guard.advance(b" + b]").accepted
+    assert (guard.tally.checked, guard.tally.rejected) == (checked, rejected) and rejected
+
+
+def test_past_its_time_everything_is_let_through() -> None:
+    guard = guard_at("x = (a$0\n")
+    guard.seconds_max = 0.0
+    assert guard.advance(b"]").accepted and guard.finish().accepted

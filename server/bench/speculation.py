@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -86,8 +87,11 @@ def run_holes(
     context_tokens_max: int = CONTEXT_TOKENS_MAX,
 ) -> Iterator[SpeculationCase]:
     """Decode every hole both ways; holes without an answer are left out."""
+    # Both ways must be compared on answers that no clock has cut or opened.
     options = CompletionOptions(
         tokens_max=tokens_max,
+        decode_ms_max=math.inf,
+        monitor_ms_max=math.inf,
         context_tokens_max=context_tokens_max,
         speculate=False,
         monitors=monitors,
