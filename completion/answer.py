@@ -43,9 +43,11 @@ TAIL_MAX = 2_000
 class CompletionOptions:
     """Bounds of one answer, and what takes part in it.
 
-    ``multiline`` asks for a block where a line of its own starts. ``judge`` lets the suffix weigh
-    the candidates of models whose prompt does not show it. After ``monitor_ms_max`` of their own time
-    the monitors let the rest of an answer pass. ``threshold`` says how likely a
+    ``multiline`` asks for a block where a line of its own starts. ``first_pass`` allows a first
+    answer from the nearest lines alone where nothing of the document was read yet. ``judge`` lets
+    the suffix weigh the candidates of models whose prompt does not show it. After
+    ``monitor_ms_max`` of their own time the monitors let the rest of an answer pass.
+    ``threshold`` says how likely a
     candidate must be to be shown; "all" hides none.
     """
 
@@ -55,6 +57,7 @@ class CompletionOptions:
     multiline: bool = False
     heal: bool = True
     context: bool = True
+    first_pass: bool = False
     speculate: bool = True
     monitors: bool = True
     monitor_ms_max: float = SECONDS_MAX * 1e3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from assist.analysis.document import Document, Position, Span
 from assist.analysis.monitors.view import Facts
@@ -12,24 +12,36 @@ from assist.completion.answer import Answer, Task, decode_answers
 from assist.completion.answer import CompletionOptions as CompletionOptions
 from assist.completion.candidate import Candidate
 from assist.completion.context import next_context
-from assist.completion.prompt import HEAL_TOKENS_MAX, FimPrompt, build_prompt
+from assist.completion.prompt import (
+    CODE_POINTS_PER_TOKEN,
+    HEAL_TOKENS_MAX,
+    FimPrompt,
+    build_prompt,
+)
 from assist.completion.ranker import load_ranker, rank
 from assist.completion.session import EngineSession as EngineSession
 from assist.completion.session import OpenDocument
 from assist.models.model import Abort
+
+# The first answer in a document of which nothing is known is made from so many tokens around the
+# cursor, where the whole prompt is more than twice as long.
+FIRST_PASS_TOKENS = 256
+FIRST_PASS_WORTH = 2
 
 
 @dataclass(frozen=True)
 class Completion:
     """Answer to one request, best candidate first, with its counts and times in ms.
 
-    ``task`` and ``answers`` are what the candidates were made of, for benches.
+    ``is_first_pass`` tells that only the nearest lines were read, because nothing was known of a
+    document; :func:`prewarm` reads the rest. ``task`` and ``answers`` are for benches.
     """
 
     candidates: tuple[Candidate, ...]
     tokens: dict[str, int] = field(default_factory=dict)
     timing_ms: dict[str, float] = field(default_factory=dict)
     monitors: dict[str, int] = field(default_factory=dict)
+    is_first_pass: bool = False
     task: Task | None = field(default=None, repr=False, compare=False)
     answers: tuple[Answer, ...] = field(default=(), repr=False, compare=False)
 
@@ -55,6 +67,10 @@ def complete(
     offset = document.offset_at(position)
     opened = session.open_document(document)
     prompt = _prompt(session, opened, offset, options)
+    is_first_pass = options.first_pass and _is_worth_a_first_pass(session, document.uri, prompt)
+    if is_first_pass:
+        near = replace(options, context_tokens_max=FIRST_PASS_TOKENS, context=False)
+        prompt = _build(session, replace(opened, window=None), offset, near)
     prompted = time.perf_counter()
     prefill = session.kv.prefill(prompt.tokens, document=document.uri, abort=abort)
     prefilled = time.perf_counter()
@@ -81,9 +97,38 @@ def complete(
             "monitors": sum(g.seconds for answer in answers if (g := answer.guard)) * 1e3,
         },
         monitors=_monitor_counts(answers),
+        is_first_pass=is_first_pass,
         task=task,
         answers=tuple(answers),
     )
+
+
+def prewarm(
+    session: EngineSession,
+    document: Document,
+    offset: int | None,
+    options: CompletionOptions | None = None,
+    *,
+    abort: Abort | None = None,
+) -> bool:
+    """Read the prompt for a place before anybody asks; false when ``abort`` interrupted it.
+
+    Without an ``offset`` what is known of the document comes back, and a document of which nothing
+    is known is read from its beginning.
+    """
+    options = options or CompletionOptions()
+    if offset is None:
+        if not session.kv.is_cold(document.uri):
+            return True
+        offset = min(len(document.text), int(options.context_tokens_max * CODE_POINTS_PER_TOKEN))
+    opened = session.open_document(document)
+    prompt = _prompt(session, opened, min(offset, len(document.text)), options)
+    return session.kv.prewarm(prompt.tokens, document=document.uri, abort=abort)
+
+
+def _is_worth_a_first_pass(session: EngineSession, uri: str, prompt: FimPrompt) -> bool:
+    """Whether reading the nearest lines alone gives a first answer much earlier."""
+    return len(prompt.tokens) > FIRST_PASS_WORTH * FIRST_PASS_TOKENS and session.kv.is_cold(uri)
 
 
 def _prompt(

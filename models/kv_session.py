@@ -234,6 +234,11 @@ class KvSession:
         else:
             self.restore(parked)
 
+    def is_cold(self, document: str) -> bool:
+        """Whether nothing of ``document`` is known, in the native memory, parked or on disk."""
+        self.focus(document)
+        return self._foreign or not len(self._buffer)
+
     def snapshot(self) -> Parked:
         """What the memory holds, to be given to :meth:`restore` of a session with the same model."""
         state = self.model.state_save(LIVE)

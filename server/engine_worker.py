@@ -19,12 +19,18 @@ from assist.cache.kv import Reuse, ReusePolicy
 from assist.cache.store import open_store
 from assist.completion.answer import Threshold
 from assist.completion.candidate import Candidate
-from assist.completion.engine import Completion, CompletionOptions, EngineSession, complete
+from assist.completion.engine import (
+    Completion,
+    CompletionOptions,
+    EngineSession,
+    complete,
+    prewarm,
+)
 from assist.completion.ranker import load_ranker
 from assist.models.errors import ModelError
 from assist.models.kv_session import KvSession
 from assist.models.llama import KeyType, LlamaOptions
-from assist.models.model import Aborted
+from assist.models.model import Abort, Aborted
 from assist.models.open import open_model
 from assist.server import messages
 from assist.server.messages import Message, encode
@@ -58,11 +64,15 @@ class Engine:
 
     write: Callable[[Message], None]
     documents: dict[str, Document] = field(default_factory=dict)
-    work: queue.Queue[Work | None] = field(default_factory=lambda: queue.Queue(WORK_MAX))
+    work: queue.Queue[Work] = field(default_factory=lambda: queue.Queue(WORK_MAX))
     names: NameQuestions = field(init=False)
     workspaces: Workspaces = field(default_factory=Workspaces)
     statistics: StatisticsWriter = field(default_factory=StatisticsWriter)
     session: EngineSession | None = None
+    # Where the user is, until the prompt for that place was read.
+    cursor: messages.Cursor | None = None
+    # Set when anything came that idle work must make way for.
+    stirred: threading.Event = field(default_factory=threading.Event)
     cancelled: set[int] = field(default_factory=set)
     arrived: dict[int, float] = field(default_factory=dict)
     running: int | None = None
@@ -102,46 +112,45 @@ def main() -> None:
 
 
 def _next(engine: Engine) -> Work:
-    """The next request; until it comes, idle work that it interrupts."""
-    is_done = False
+    """The next request; until it comes, idle work that it and every keystroke interrupt."""
     while True:
+        engine.stirred.clear()
         try:
-            work = engine.work.get(timeout=None if is_done else IDLE_S)
+            return engine.work.get(timeout=IDLE_S)
         except queue.Empty:
             if engine.session is not None:
-                _work_idle(engine, engine.session.kv)
-            is_done = True
-            continue
-        if work is not None:
-            return work
-        is_done = False
+                _work_idle(engine, engine.session)
+        engine.stirred.wait()
 
 
-def _wake(engine: Engine) -> None:
-    """Let the main thread look for idle work once more; after a request it does so anyway."""
-    if engine.work.empty():
-        engine.work.put(None)
-
-
-def _work_idle(engine: Engine, kv: KvSession) -> None:
-    """Learn what open files import, make shifted keys and values exact, write what is new to disk,
-    go on with the walk over the workspace."""
-
-    def abort() -> bool:
-        return not engine.work.empty()
-
+def _work_idle(engine: Engine, session: EngineSession) -> None:
+    """Learn what open files import, read what the next request needs, make shifted keys exact,
+    write what is new to disk, go on with the walk over the workspace."""
+    kv, abort = session.kv, engine.stirred.is_set
     recent = list(engine.documents.values())[-RECENT_MAX:]
     # Idle work must never cost the process.
     with contextlib.suppress(Exception):
         engine.workspaces.learn(recent, abort)
     try:
-        if kv.refresh(abort):
+        if _prewarm(engine, session, abort) and kv.refresh(abort):
             kv.persist(abort)
     except Exception:
         # The next request starts from an empty cache.
         kv.reset()
     with contextlib.suppress(Exception):
         engine.workspaces.explore(abort)
+
+
+def _prewarm(engine: Engine, session: EngineSession, abort: Abort) -> bool:
+    cursor = engine.cursor
+    document = engine.documents.get(cursor.uri) if cursor is not None else None
+    if cursor is None or document is None:
+        return True
+    options = CompletionOptions(context_tokens_max=cursor.context_tokens)
+    finished = prewarm(session, document, cursor.offset, options, abort=abort)
+    if finished and engine.cursor is cursor:
+        engine.cursor = None
+    return finished
 
 
 def _read(engine: Engine, source: BinaryIO) -> None:
@@ -162,22 +171,25 @@ def _receive(engine: Engine, message: Message) -> None:
             documents[message.uri] = Document(
                 message.uri, message.text, message.version, message.language
             )
-            _wake(engine)
+            engine.stirred.set()
         case messages.Changed():
             if document := documents.get(message.uri):
                 edit = Edit(Span(message.start, message.end), message.text)
                 documents[message.uri] = document.apply([edit], version=message.version)
         case messages.Closed():
             documents.pop(message.uri, None)
+        case messages.Cursor():
+            engine.cursor = message
+            engine.stirred.set()
         case messages.Configure():
             engine.names.scopes.configure(message.folders, message.environment)
             engine.workspaces.configure(_paths(message.told))
-            _wake(engine)
+            engine.stirred.set()
         case messages.FilesChanged():
             if any(uri.endswith(PYTHON_SUFFIXES) for uri in message.uris):
                 engine.names.scopes.files_changed()
             engine.workspaces.changed(_paths(message.uris))
-            _wake(engine)
+            engine.stirred.set()
         case messages.Record():
             engine.statistics.put(message)
         case messages.AskNames():
@@ -193,8 +205,10 @@ def _receive(engine: Engine, message: Message) -> None:
         case messages.Load() | messages.Complete():
             if isinstance(message, messages.Complete):
                 engine.arrived[message.id] = time.monotonic()
+                engine.cursor = _cursor_of(message)
             document = None if isinstance(message, messages.Load) else documents.get(message.uri)
             engine.work.put((message, document))
+            engine.stirred.set()
         case _:
             raise messages.MessageError(f"{type(message).__name__} is no message for the engine")
 
@@ -257,6 +271,7 @@ def _answer(engine: Engine, request: messages.Complete, document: Document | Non
             candidates=request.candidates,
             # Whoever asks wants to see what there is.
             threshold="all" if request.invoked else cast(Threshold, request.threshold),
+            first_pass=not request.invoked,
         )
         seen, offset = _with_selected(request, document)
         position = seen.position_at(offset)
@@ -273,6 +288,8 @@ def _answer(engine: Engine, request: messages.Complete, document: Document | Non
             abort=abort,
         )
         completed = _completed(request, engine.session, document, completion)
+        if engine.cursor == _cursor_of(request) and not completion.is_first_pass:
+            engine.cursor = None
         completed.report["waited_ms"] = waited_ms
         engine.write(completed)
     except Aborted:
@@ -284,6 +301,10 @@ def _answer(engine: Engine, request: messages.Complete, document: Document | Non
         engine.running, engine.finished = None, request.id
         engine.moved_at = 0.0
         engine.cancelled.discard(request.id)
+
+
+def _cursor_of(request: messages.Complete) -> messages.Cursor:
+    return messages.Cursor(request.uri, request.offset, request.context_tokens)
 
 
 def _with_selected(request: messages.Complete, document: Document) -> tuple[Document, int]:

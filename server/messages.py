@@ -60,6 +60,15 @@ class Closed:
 
 
 @dataclass(frozen=True)
+class Cursor:
+    """The user is at the code-point ``offset`` of ``uri`` (none: somewhere): its prompt is wanted soon."""
+
+    uri: str
+    offset: int | None
+    context_tokens: int
+
+
+@dataclass(frozen=True)
 class Complete:
     """Complete ``uri`` at the code-point ``offset``; times in ms."""
 
@@ -322,6 +331,7 @@ ToEngine = (
     | Opened
     | Changed
     | Closed
+    | Cursor
     | FilesChanged
     | Record
     | Complete

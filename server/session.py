@@ -65,6 +65,7 @@ class Session:
     pushed: object = None
     documents: dict[str, Document] = field(default_factory=dict)
     folders: list[str] = field(default_factory=list)
+    cursor: messages.Cursor | None = None
     paused: set[str] = field(default_factory=set)
     settings: Settings = field(default_factory=Settings)
     folder_settings: dict[str, Settings] = field(default_factory=dict)
@@ -96,6 +97,7 @@ class Session:
         self.documents[document.uri] = document
         self.engine.send(opened(document))
         self.focus(document.uri)
+        self.point(document, None)
 
     def change(self, document: Document, edit: Edit) -> None:
         """Replace a document by its new version, which ``edit`` made of the old one."""
@@ -106,12 +108,20 @@ class Session:
         self.engine.send(change)
         self.proposals.edited(document.uri, edit)
         self.focus(document.uri)
+        self.point(document, span.start + len(edit.text))
 
     def focus(self, uri: str) -> None:
         """Take note of the document that the user is at, as far as an editor lets us know."""
         if uri != self.lane.focus:
             self.lane.focus = uri
             self.on_change()
+
+    def point(self, document: Document, offset: int | None) -> None:
+        """Take note of where the cursor is (none: somewhere), so that its prompt is read in idle time."""
+        if not self.is_paused(document):
+            tokens = self.settings_for(document.uri).context_tokens
+            self.cursor = messages.Cursor(document.uri, offset, tokens)
+            self.engine.send(self.cursor)
 
     def close(self, uri: str) -> None:
         if self.documents.pop(uri, None) is not None:
@@ -261,6 +271,8 @@ class Session:
     def _greeting(self) -> Iterator[messages.ToEngine]:
         yield self._configuration()
         yield from map(opened, self.documents.values())
+        if self.cursor is not None:
+            yield self.cursor
 
     def _configuration(self) -> messages.Configure:
         told = [uri for uri in self.folders if self.settings_for(uri).context_workspace]

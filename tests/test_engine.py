@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from assist.analysis.document import Document, Position
 from assist.completion.decoder import Limits, decode
-from assist.completion.engine import Completion, CompletionOptions, EngineSession, complete
+from assist.completion.engine import (
+    FIRST_PASS_TOKENS,
+    Completion,
+    CompletionOptions,
+    EngineSession,
+    complete,
+    prewarm,
+)
 from assist.models.kv_session import KvSession
 from assist.models.model import Aborted
 from assist.models.scripted import ScriptedModel
@@ -69,6 +76,62 @@ def test_an_answer_of_several_bytes_a_character() -> None:
 def test_no_answer_is_valid() -> None:
     check("x = 1$0\n", {"x = 1": "\n"}, "x = 1\n")
     check("$0", {"never": "x"}, "")
+
+
+LONG = "".join(f"a{number} = {number}\n" for number in range(120))
+
+
+def test_a_place_read_before_anybody_asks_costs_nothing_then() -> None:
+    session = session_of({"x = ": "1\n"})
+    source = LONG + "x = "
+    document = Document("file:///a.py", source)
+    assert prewarm(session, document, len(source))
+    assert run(session, source + "$0").tokens["evaluated"] <= 1
+
+
+def test_reading_ahead_stops_for_the_next_key_and_goes_on_later() -> None:
+    session = session_of({"x = ": "1\n"})
+    document = Document("file:///a.py", LONG)
+    asked: list[None] = []
+
+    def abort() -> bool:
+        asked.append(None)
+        return len(asked) > 2
+
+    assert not prewarm(session, document, len(LONG), abort=abort)
+    kept = len(session.kv.tokens)
+    assert 0 < kept < len(LONG)
+    assert prewarm(session, document, len(LONG))
+    assert len(session.kv.tokens) > kept
+
+
+def test_an_opened_document_is_read_once_and_comes_back_as_it_was() -> None:
+    session = session_of({"x = ": "1\n"})
+    first, second = Document("file:///a.py", LONG), Document("file:///b.py", LONG[::-1])
+    assert prewarm(session, first, None)
+    known = session.kv.tokens
+    assert len(known) > 0
+    assert prewarm(session, second, None)
+    assert prewarm(session, first, None)
+    assert session.kv.tokens.tolist() == known.tolist()
+
+
+def test_the_first_answer_of_a_document_is_made_from_the_nearest_lines() -> None:
+    session = session_of({"x = ": "1\n"})
+    options = CompletionOptions(first_pass=True)
+    source = LONG + "x = $0\n"
+    first = run(session, source, options)
+    assert first.is_first_pass
+    assert first.tokens["prompt"] <= FIRST_PASS_TOKENS
+    second = run(session, source, options)
+    assert not second.is_first_pass
+    assert second.tokens["prompt"] > 2 * FIRST_PASS_TOKENS
+    assert [c.text for c in first.candidates] == [c.text for c in second.candidates] == ["1"]
+
+
+def test_a_short_document_needs_no_first_pass() -> None:
+    completion = run(session_of({"x = ": "1\n"}), "x = $0\n", CompletionOptions(first_pass=True))
+    assert not completion.is_first_pass
 
 
 def test_a_repeated_request_reuses_the_prompt() -> None:

@@ -39,7 +39,11 @@ def register(server: AssistServer) -> None:
     @server.feature(lsp.TEXT_DOCUMENT_CODE_ACTION, OPTIONS)
     async def actions(params: lsp.CodeActionParams) -> list[lsp.CodeAction] | None:
         document = session.documents.get(params.text_document.uri)
-        if document is None or document.language != LANGUAGE or not _is_wanted(params.context):
+        if document is None:
+            return None
+        # Editors ask this wherever the cursor comes to rest, and tell it in no other way.
+        session.point(document, offset_from(document, params.range.start, session.encoding))
+        if document.language != LANGUAGE or not _is_wanted(params.context):
             return None
         await session.settled()
         if (

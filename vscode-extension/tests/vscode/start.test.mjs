@@ -10,7 +10,7 @@ import { ARTEFACTS, ASSIST, GHOST, startVsCode, toEnd } from "./harness.mjs";
 
 const CODE_POINTS = 3_200; // about 1,000 tokens
 const GHOST_MS_MAX = 60_000;
-const TRIGGER_EVERY_MS = 5_000;
+const TRIGGER_EVERY_MS = 1_000;
 /** A busy machine shall answer late and not never. */
 const PATIENT = { "assist.completion.milliseconds": GHOST_MS_MAX };
 /** Idle work writes the state after the first answer; the second start is to find it. */
