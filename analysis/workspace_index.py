@@ -189,6 +189,17 @@ class WorkspaceIndex:
         """Files of a language that the walk has found, near the root first."""
         return (path for path in self._calls if language_id(path.name) == language)
 
+    def nearby(self, document: Document) -> Iterator[Path]:
+        """Files of a document's language: what it imports first, then those of its folder, then others."""
+        path = path_of(document.uri)
+        if path is None:
+            return
+        imports = imports_of(document.text, document.language)
+        found = [self.find(one, path.parent, document.language) for one in imports]
+        imported = [one.outline.path for one in found if one is not None]
+        known = sorted(self.files(document.language), key=lambda file: file.parent != path.parent)
+        yield from dict.fromkeys([*imported, *known])
+
     def _start(self) -> None:
         self._rules = IgnoreRules(self.root)
         self._own_rules = IgnoreRules(self.root, (OWN_IGNORE,))

@@ -13,7 +13,7 @@ from assist.analysis.monitors.view import Facts
 from assist.analysis.syntax import enclosing, indentation_at
 from assist.completion.candidate import Place, complete_part, fit, without_last_operand
 from assist.completion.decoder import Decoded, Limits, branches, decode
-from assist.completion.drafter import GAP, Drafter, TokenIndex
+from assist.completion.drafter import DOCUMENT, GAP, Drafter, TokenIndex
 from assist.completion.guard import SECONDS_MAX, Guard
 from assist.completion.judge import suffix_log_probability
 from assist.completion.parsable import keeps_parsable
@@ -99,6 +99,14 @@ class Task:
         )
 
     @cached_property
+    def sources(self) -> list[tuple[str, TokenIndex]]:
+        return draft_sources(self)
+
+    def drafter(self) -> Drafter:
+        """Drafts for one of the answers."""
+        return Drafter(self.sources, self.session.drafts, self.prompt.prefix_tokens)
+
+    @cached_property
     def judges(self) -> bool:
         """Whether the suffix orders several candidates, because the prompt does not show it."""
         several = self.options.candidates > 1
@@ -151,7 +159,7 @@ def _answer(task: Task, logits: Logits, given: Sequence[tuple[int, Logits]]) -> 
         ends=session.ends,
         heal=prompt.heal_tokens,
         given=given,
-        drafter=_drafter(session, prompt) if options.speculate else None,
+        drafter=task.drafter() if options.speculate else None,
         guard=guard,
         progress=None if given else task.progress,
         abort=task.abort,
@@ -209,11 +217,9 @@ def _exists(guard: Guard | None, text: str) -> bool:
     return guard is None or guard.accepts(text)
 
 
-def draft_sources(session: EngineSession, prompt: FimPrompt) -> list[tuple[str, TokenIndex]]:
+def draft_sources(task: Task) -> list[tuple[str, TokenIndex]]:
     """What drafts are made of, with the names under which their success is counted."""
+    prompt = task.prompt
     own = TokenIndex((*prompt.prefix_tokens, GAP, *prompt.suffix_tokens))
-    return [("document", own)]
-
-
-def _drafter(session: EngineSession, prompt: FimPrompt) -> Drafter:
-    return Drafter(draft_sources(session, prompt), session.drafts, prompt.prefix_tokens)
+    others = task.session.library.sources(task.opened.syntax.document.language)
+    return [(DOCUMENT, own), *others]

@@ -16,7 +16,10 @@ BATCH_SIZES = frozenset({2, 3, 4, 8, 16})
 MATCH_TOKENS_MAX = 16
 # Matches are looked up by their last tokens, the longer key first.
 KEY_LENGTHS = (4, 2)
+KEY_FACTOR, KEY_BITS = 1_000_003, 0x7FFF_FFFF_FFFF
 OCCURRENCES_MAX = 24
+# With a match of so many tokens no other source is searched.
+LONG_MATCH = 8
 # A draft must promise this much more than plain decoding, because promises are estimates.
 GAIN_MIN = 1.08
 # Chance that a drafted token is right, by the length of the match, before anything was seen; and
@@ -32,6 +35,8 @@ EQUAL_ROWS_MIN = 3
 
 # Stands between texts in a source that do not follow each other.
 GAP = -1
+# Name of the source that is made of the prompt.
+DOCUMENT = "document"
 
 TokenIds = npt.NDArray[np.int32]
 
@@ -49,7 +54,8 @@ class TokenIndex:
     """Where runs of tokens occur in one immutable sequence; built once by sorting, asked in log n."""
 
     def __init__(self, tokens: Iterable[int]) -> None:
-        self.tokens: TokenIds = np.fromiter(tokens, np.int32)
+        given = tokens if isinstance(tokens, np.ndarray) else np.fromiter(tokens, np.int32)
+        self.tokens: TokenIds = given.astype(np.int32, copy=False)
         self._keys: dict[int, tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]] = {}
         for length in KEY_LENGTHS:
             keys = _keys(self.tokens, length)
@@ -65,8 +71,8 @@ class TokenIndex:
             if len(context) < length:
                 continue
             keys, order = self._keys[length]
-            key = _keys(np.array(context[-length:], np.int32), length)[0]
-            first, last = np.searchsorted(keys, [key, key + 1])
+            key = _key(context[-length:])
+            first, last = keys.searchsorted(key), keys.searchsorted(key, "right")
             best = (0, 0)
             for at in order[max(first, last - OCCURRENCES_MAX) : last][::-1]:
                 end = int(at) + length
@@ -168,7 +174,10 @@ class Drafter:
         room = min(tokens_max - len(answer) - 1, DRAFT_TOKENS_MAX)
         best: Draft | None = None
         for number, (name, index) in enumerate(self._sources):
-            size, end = self._followed.get(number) or index.longest_match(self._context)
+            followed = self._followed.get(number)
+            if followed is None and best is not None and best.match >= LONG_MATCH:
+                continue
+            size, end = followed or index.longest_match(self._context)
             if not size:
                 continue
             self._followed[number] = size, end
@@ -237,5 +246,12 @@ def _keys(tokens: TokenIds, length: int) -> npt.NDArray[np.int64]:
         return np.zeros(0, np.int64)
     keys = np.zeros(len(tokens) - length + 1, np.int64)
     for offset in range(length):
-        keys = (keys * 1_000_003 + tokens[offset : offset + len(keys)]) & 0x7FFF_FFFF_FFFF
+        keys = (keys * KEY_FACTOR + tokens[offset : offset + len(keys)]) & KEY_BITS
     return keys
+
+
+def _key(tokens: Iterable[int]) -> int:
+    key = 0
+    for token in tokens:
+        key = (key * KEY_FACTOR + token) & KEY_BITS
+    return key

@@ -11,11 +11,13 @@ from assist.analysis.lexer import StatementIndex
 from assist.analysis.syntax import Syntax, parse, reparse
 from assist.analysis.workspace_index import Workspaces
 from assist.completion.context import Context
+from assist.completion.draft_library import DraftLibrary
 from assist.completion.drafter import DraftStatistics
 from assist.completion.guard import LegalSets
 from assist.completion.prompt import Window, changed_span
 from assist.completion.token_trie import TokenTrie
 from assist.models.kv_session import KvSession
+from assist.models.model import Abort
 from assist.models.template import FimTemplate
 
 DOCUMENTS_MAX = 64
@@ -48,6 +50,16 @@ class EngineSession:
     workspaces: Workspaces = field(default_factory=Workspaces)
     documents: OrderedDict[str, OpenDocument] = field(default_factory=OrderedDict)
     drafts: DraftStatistics = field(default_factory=DraftStatistics)
+
+    @cached_property
+    def library(self) -> DraftLibrary:
+        return DraftLibrary(self.kv.model.tokenize)
+
+    def refresh_drafts(self, abort: Abort) -> bool:
+        """Let drafts follow the files to their newest versions; false where ``abort`` ended it."""
+        documents = [opened.syntax.document for opened in reversed(self.documents.values())]
+        workspace = self.workspaces.of(documents[0].uri) if documents else None
+        return self.library.refresh(documents, workspace, abort)
 
     @cached_property
     def trie(self) -> TokenTrie:

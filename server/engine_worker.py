@@ -138,7 +138,8 @@ def _work_idle(engine: Engine, session: EngineSession) -> None:
         # The next request starts from an empty cache.
         kv.reset()
     with contextlib.suppress(Exception):
-        engine.workspaces.explore(abort)
+        if engine.workspaces.explore(abort):
+            session.refresh_drafts(abort)
 
 
 def _prewarm(engine: Engine, session: EngineSession, abort: Abort) -> bool:
@@ -190,6 +191,9 @@ def _receive(engine: Engine, message: Message) -> None:
                 engine.names.scopes.files_changed()
             engine.workspaces.changed(_paths(message.uris))
             engine.stirred.set()
+        case messages.Accepted():
+            if engine.session is not None:
+                engine.session.library.accept(message.language, message.head, message.text)
         case messages.Record():
             engine.statistics.put(message)
         case messages.AskNames():

@@ -104,6 +104,15 @@ class FilesChanged:
 
 
 @dataclass(frozen=True)
+class Accepted:
+    """The user took a proposal: ``text``, behind ``head`` on its lines."""
+
+    language: str
+    head: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Record:
     """Numbers for the statistics of this machine."""
 
@@ -333,6 +342,7 @@ ToEngine = (
     | Closed
     | Cursor
     | FilesChanged
+    | Accepted
     | Record
     | Complete
     | AskNames

@@ -73,18 +73,20 @@ class Proposals:
         if proposal := self._proposals.get(id_):
             self._update(proposal, shown=True)
 
-    def accepted(self, id_: str, length: int | None = None) -> None:
-        """The user took a proposal, or (``length`` code points) its beginning."""
+    def accepted(self, id_: str, length: int | None = None) -> Proposal | None:
+        """The user took a proposal, or (``length`` code points) its beginning: the proposal, whose
+        span is what was taken; none where that is not new."""
         proposal = self._proposals.get(id_)
         if proposal is None:
-            return
+            return None
         text = proposal.text if length is None else proposal.text[: max(length, 0)]
         if len(text) <= proposal.row.accepted_characters:
-            return
+            return None
         proposal.accepted_at = time.monotonic()
         proposal.span = Span(proposal.span.start, proposal.span.start + len(text))
         kind = "whole" if len(text) == len(proposal.text) else _part(proposal.text, text)
         self._update(proposal, shown=True, accepted=kind, accepted_characters=len(text))
+        return proposal
 
     def edited(self, uri: str, edit: Edit) -> None:
         """Move the proposals of a document with an edit."""

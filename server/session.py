@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 DOCUMENTS_MAX = 512
 PAUSED_MAX = 1024
+# Code points before a proposal that was taken by which it is found again.
+ACCEPTED_HEAD_MAX = 200
 STATISTICS_EVERY_S = 5.0
 BACKGROUND_MAX = 64
 CONFIGURATION_S_MAX = 3.0
@@ -160,6 +162,18 @@ class Session:
             lines=0,
         )
         return tuple(self.proposals.offer(document, item, row) for item in completed.items)
+
+    def accepted(self, id_: str, length: int | None = None) -> None:
+        """The user took a proposal, or (``length`` code points) its beginning."""
+        proposal = self.proposals.accepted(id_, length)
+        document = self.documents.get(proposal.uri) if proposal else None
+        if proposal is None or document is None:
+            return
+        start = proposal.span.start
+        above = document.text.rfind("\n", max(start - ACCEPTED_HEAD_MAX, 0), start)
+        head = document.text[max(above + 1, start - ACCEPTED_HEAD_MAX, 0) : start]
+        text = proposal.text[: proposal.span.length]
+        self.engine.send(messages.Accepted(document.language, head, text))
 
     async def record_statistics(self) -> None:
         """Look after accepted proposals and hand what is new to the engine, until cancelled."""

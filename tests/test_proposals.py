@@ -6,9 +6,11 @@ import pytest
 
 from assist.analysis.document import Document, Edit, Span
 from assist.cache.statistics import ProposalRow
+from assist.server import messages
 from assist.server import proposals as proposals_module
 from assist.server.messages import Item
 from assist.server.proposals import Proposals
+from assist.server.session import Session as ServerSession
 
 ROW = ProposalRow("", 0.0, "python", "tiny", "", "automatic", 1.0, 0, 0)
 
@@ -134,3 +136,17 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         item = Item("y", 0, 0, 0.0, "model")
         session.proposals.offer(session.document, item, ROW)
     assert len(session.proposals._proposals) == proposals_module.PROPOSALS_MAX
+
+
+def test_the_engine_hears_what_was_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = ServerSession()
+    sent: list[messages.ToEngine] = []
+    monkeypatch.setattr(session.engine, "send", sent.append)
+    session.documents["file:///a.py"] = document = Document("file:///a.py", "a = 1\nx = \n")
+    id_ = session.proposals.offer(document, Item("call(1)", 10, 10, 0.0, "model"), ROW)
+    session.change(document.apply([edit := Edit(Span(10, 10), "call(1)")]), edit)
+    session.accepted(id_, 4)
+    session.accepted(id_)
+    session.accepted(id_)
+    taken = [message for message in sent if isinstance(message, messages.Accepted)]
+    assert [(one.head, one.text) for one in taken] == [("x = ", "call"), ("x = ", "call(1)")]

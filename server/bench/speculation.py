@@ -166,7 +166,7 @@ def _decode(task: Task, options: CompletionOptions, logits: Logits) -> tuple[Ans
 
 def _longest_match(task: Task, tokens: Sequence[int]) -> int:
     """Longest run that ends the prompt with a part of the answer and goes on in a source."""
-    sources = draft_sources(task.session, task.prompt)
+    sources = draft_sources(task)
     written = [*task.prompt.prefix_tokens[-MATCH_TOKENS_MAX:], *tokens]
     first = len(written) - len(tokens)
     ends = range(first, len(written))

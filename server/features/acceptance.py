@@ -1,4 +1,4 @@
-"""didShowCompletion, didPartiallyAcceptCompletion and the command of an accepted proposal: they only count."""
+"""didShowCompletion, didPartiallyAcceptCompletion and the command of an accepted proposal: they only tell the session."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def register(server: AssistServer) -> None:
         id_ = _id_of(params)
         text = str(getattr(getattr(params, "item", None), "insertText", ""))
         if id_ is not None and isinstance(units, int):
-            session.proposals.accepted(id_, column_from_units(text, max(units, 0), "utf-16"))
+            session.accepted(id_, column_from_units(text, max(units, 0), "utf-16"))
 
     @server.command(ACCEPT)
     def did_accept(id_: str) -> None:
         """An item's command: the editor has inserted it as a whole."""
-        session.proposals.accepted(id_)
+        session.accepted(id_)
 
 
 def accept_command(id_: str | None) -> lsp.Command | None:
