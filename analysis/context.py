@@ -137,14 +137,17 @@ def _header_end(text: str, node: tree_sitter.Node) -> int:
     return node.start_byte + len(head.rstrip())
 
 
-def signature(text: str, node: tree_sitter.Node) -> str:
+def signature(
+    text: str, node: tree_sitter.Node, code_points_max: int = SIGNATURE_CODE_POINTS_MAX
+) -> str:
+    """The head of a definition as one line, without what opens its body; empty where it is longer."""
     line = (
         _SPACE.sub(" ", text[node.start_byte : _header_end(text, node)])
         .strip()
         .rstrip(":{")
         .strip()
     )
-    return line if len(line) <= SIGNATURE_CODE_POINTS_MAX else ""
+    return line if len(line) <= code_points_max else ""
 
 
 def _import_line(text: str, node: tree_sitter.Node, used: set[str]) -> str:

@@ -12,6 +12,9 @@ from assist.analysis.languages import KINDS, Kind
 from assist.analysis.syntax import Syntax
 
 DEFINITIONS_MAX = 1_000
+SIGNATURE_CODE_POINTS_MAX = 140
+SIGNATURE_READ_MAX = 2_000
+FIELDS_CODE_POINTS_MAX = 140
 DOC_CODE_POINTS_MAX = 60
 BODY_LINES_MAX = 2
 BODY_LINE_CODE_POINTS_MAX = 80
@@ -26,7 +29,7 @@ class Definition:
     """A function or class that other code can see; ``owner`` is the class of a method.
 
     ``doc`` is the first line of its docstring, ``body`` the first lines of code, without the
-    indentation they share.
+    indentation they share; of a class it is one line with its annotated fields.
     """
 
     name: str
@@ -44,13 +47,13 @@ class Definition:
 
 
 def definitions_of(syntax: Syntax) -> tuple[Definition, ...]:
-    """In the order of the file; those with a signature that is too long for a line are left out."""
+    """In the order of the file; a signature that is too long for a line loses its last parameters."""
     if syntax.tree is None:
         return ()
     text, found = syntax.document.text, list[Definition]()
     for node, owner in declarations(syntax.tree.root_node, through_errors=True):
         name = node.child_by_field_name("name")
-        line = signature(text, node)
+        line = _shortened(signature(text, node, SIGNATURE_READ_MAX))
         kind = KINDS.get(node.type)
         if (
             name is None
@@ -69,7 +72,7 @@ def definitions_of(syntax: Syntax) -> tuple[Definition, ...]:
                 is_class,
                 line,
                 doc,
-                () if is_class else body,
+                _fields(text, node) if is_class else body,
                 _bases(text, node) if is_class else (),
             )
         )
@@ -104,6 +107,30 @@ def _body(text: str, node: tree_sitter.Node, language: str) -> tuple[str, tuple[
             break
         kept.append(plain)
     return doc if len(doc) <= DOC_CODE_POINTS_MAX else "", tuple(kept)
+
+
+def _shortened(line: str) -> str:
+    """The signature with as many parameters as fit, and an ellipsis for the rest."""
+    line = line.replace("( ", "(").replace(", )", ")").replace(",)", ")")
+    if len(line) <= SIGNATURE_CODE_POINTS_MAX:
+        return line
+    cut = line.rfind(", ", 0, SIGNATURE_CODE_POINTS_MAX - len(", ...)"))
+    return f"{line[:cut]}, ...)" if cut > 0 and "(" in line[:cut] else ""
+
+
+def _fields(text: str, node: tree_sitter.Node) -> tuple[str, ...]:
+    """Annotated names in the body of a Python class, as many as fit in a line."""
+    body = node.child_by_field_name("body")
+    found: list[str] = []
+    for child in body.children if body is not None else ():
+        one = child.children[0] if child.type == "expression_statement" else child
+        if one.type == "assignment" and one.child_by_field_name("type") is not None:
+            field = _text(text, one)
+            if sum(map(len, found)) + 2 * len(found) + len(field) > FIELDS_CODE_POINTS_MAX:
+                break
+            if "\n" not in field:
+                found.append(field)
+    return ("; ".join(found),) if found else ()
 
 
 def _bases(text: str, node: tree_sitter.Node) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -25,16 +26,24 @@ CODE_POINTS_MAX = 600
 FILES_MAX = 6
 # Most of these that what is imported from the workspace, the function that is called, and lines
 # like those at the cursor may take.
-IMPORTED_CODE_POINTS_MAX = 300
-CALL_CODE_POINTS_MAX = 180
-SIMILAR_CODE_POINTS_MAX = 120
+IMPORTED_CODE_POINTS_MAX = 280
+CALL_CODE_POINTS_MAX = 220
+SIMILAR_CODE_POINTS_MAX = 100
 MEMBERS_MAX = 6
+GROUPS_MAX = 40
 SIMILAR_SCORE_MIN = 0.5
 CALL_HEAD_CODE_POINTS_MAX = 1_000
+
+# The longest marker of a comment on one line.
+MARKER_MAX = len("//")
 
 _NAME = re.compile(r"[^\W\d]\w*")
 _CALLED = re.compile(r"(?<![\w.])([^\W\d][\w.]*)[ \t]*\Z")
 _CLASS_HEADER = re.compile(r"\s*class\s+\w+\s*\(([^()]*)\)")
+
+
+# A definition and lines about what is in it.
+_Group = tuple[Definition, tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -172,7 +181,7 @@ def _similar_lines(
     if found is None or found.score < SIMILAR_SCORE_MIN:
         return ()
     lines = [text.rstrip() for text in found.lines if text.strip()]
-    return _that_fit(lines, SIMILAR_CODE_POINTS_MAX, len("//"))
+    return _that_fit(lines, SIMILAR_CODE_POINTS_MAX, MARKER_MAX)
 
 
 def _place(syntax: Syntax, window: Span, offset: int) -> Place:
@@ -212,17 +221,30 @@ class _View:
 
     def imported_lines(self, offset: int) -> tuple[str, ...]:
         """Definitions that the window uses, those of the bases of the class at ``offset`` first."""
-        used = set(self._words)
-        lines: list[str] = self._base_lines(offset)
-        for imported, found in self._found:
+        used = Counter(self._words)
+        groups = self._bases(offset)
+        # What is only imported so far comes after what is used.
+        for imported, found in sorted(
+            self._found, key=lambda pair: used[pair[0].local.split(".")[0]] < 2
+        ):
             if imported.local.split(".")[0] not in used and imported.member != "*":
                 continue
             if found.definition is not None:
-                lines += self._lines_of(found.outline, found.definition)
+                groups.append(self._group(found.outline, found.definition))
             else:
                 for definition in self._used_of(imported, found.outline):
-                    lines += self._lines_of(found.outline, definition)
-        return _that_fit(dict.fromkeys(lines), IMPORTED_CODE_POINTS_MAX, len("//"))
+                    groups.append(self._group(found.outline, definition))
+        lines: list[str] = []
+        left = IMPORTED_CODE_POINTS_MAX
+        told: dict[Definition, tuple[str, ...]] = {}
+        for definition, members in groups[:GROUPS_MAX]:
+            told.setdefault(definition, members)
+        for definition, members in told.items():
+            head = _headline(definition, left)
+            kept = _that_fit([*head, *members], left, MARKER_MAX) if head else ()
+            left -= sum(len(line) + MARKER_MAX + 2 for line in kept)
+            lines += kept
+        return tuple(lines)
 
     def call_lines(self, called: str) -> tuple[str, ...]:
         """Signature, first lines and one usage of a function of another file; may be empty."""
@@ -232,10 +254,17 @@ class _View:
         definition, outline = found.definition, found.outline
         if definition.is_class:
             definition = outline.named("__init__", definition.name) or definition
-        lines = [definition.headline, *("    " + line for line in definition.body)]
+        head = _headline(definition, CALL_CODE_POINTS_MAX)
         usage = self._index.usage(found.definition, outline, self._path)
-        room = CALL_CODE_POINTS_MAX - (len(usage) + 4 if usage else 0)
-        return (*_that_fit(lines, room, len("//")), *([usage] if usage else ()))
+        body = ["    " + line for line in definition.body]
+        # A usage tells more than the first lines, but stands behind them.
+        kept = _that_fit(
+            [*head, *([usage] if usage else ()), *body], CALL_CODE_POINTS_MAX, MARKER_MAX
+        )
+        return (
+            *(line for line in kept if line != usage),
+            *(line for line in kept if line == usage),
+        )
 
     def _definition_called(self, called: str) -> Found | None:
         owner, _, name = called.rpartition(".")
@@ -258,18 +287,18 @@ class _View:
         ]
         return methods[0] if len(methods) == 1 else None
 
-    def _base_lines(self, offset: int) -> list[str]:
+    def _bases(self, offset: int) -> list[_Group]:
         classes = [b for b in enclosing(self._syntax, offset) if b.kind is Kind.CLASS]
         text = self._syntax.document.text
         header = _CLASS_HEADER.match(text, classes[-1].span.start) if classes else None
-        lines: list[str] = []
+        groups: list[_Group] = []
         for base in header[1].split(",") if header else ():
             for imported, found in self._found:
                 if imported.local == base.strip() and found.definition is not None:
-                    lines.append(found.definition.headline)
                     members = found.outline.members(found.definition.name)[:MEMBERS_MAX]
-                    lines += ["    " + member.signature for member in members]
-        return lines
+                    lines = tuple("    " + member.signature for member in members)
+                    groups.append((found.definition, lines))
+        return groups
 
     def _used_of(self, imported: Import, outline: Outline) -> list[Definition]:
         if imported.member == "*":
@@ -279,11 +308,22 @@ class _View:
             names = set(re.findall(rf"\b{local}\.([^\W\d]\w*)", self._window))
         return [one for one in outline.definitions if not one.owner and one.name in names]
 
-    def _lines_of(self, outline: Outline, definition: Definition) -> list[str]:
+    def _group(self, outline: Outline, definition: Definition) -> _Group:
         used = set(self._words)
         members = outline.members(definition.name) if definition.is_class else []
         wanted = [one for one in members if one.name == "__init__" or one.name in used]
-        return [definition.headline, *("    " + one.signature for one in wanted[:MEMBERS_MAX])]
+        lines = [one.signature for one in wanted[:MEMBERS_MAX]]
+        if definition.is_class and all(one.name != "__init__" for one in wanted):
+            lines = [*definition.body, *lines]
+        return definition, tuple("    " + line for line in lines)
+
+
+def _headline(definition: Definition, code_points_max: int) -> tuple[str, ...]:
+    """Signature with the head of its docstring, or alone, or nothing, as it fits."""
+    lines = (definition.headline, definition.signature)
+    return next(
+        (fits for line in lines if (fits := _that_fit([line], code_points_max, MARKER_MAX))), ()
+    )
 
 
 def _tells(line: str, other: str) -> bool:

@@ -93,6 +93,21 @@ def test_imported_functions_and_classes(tmp_path: Path) -> None:
     )
 
 
+def test_long_signatures_lose_their_end_and_classes_show_their_fields(tmp_path: Path) -> None:
+    parameters = "".join(f"    parameter_{number}: int,\n" for number in range(12))
+    record = '@dataclass\nclass Record:\n    """One row."""\n\n    id: int\n    name: str = ""\n'
+    files = {"helper.py": f"def long(\n{parameters}) -> None:\n    pass\n\n{record}"}
+    shown = ", ".join(f"parameter_{number}: int" for number in range(7))
+    check(
+        tmp_path,
+        files,
+        "from helper import long, Record\nx = $0\n",
+        f"# def long({shown.rpartition(', ')[0]}, ...)",
+        '# class Record: """One row."""',
+        '#     id: int; name: str = ""',
+    )
+
+
 @pytest.mark.parametrize(
     ("where", "statement"),
     [
