@@ -38,6 +38,7 @@ MODEL_ROUNDS_MAX = 3
 SURVIVORS_MAX = 3
 # A larger change must be this much faster than a smaller one to be shown instead of it.
 WORTH_MORE = 1.10
+ENDED = "the search ended at its limit"
 LIBRARIES = frozenset({"numpy", "pandas"})
 SMALL_RULES = frozenset(rule.name for rule in RULES if rule.small)
 
@@ -119,6 +120,9 @@ def _searched(session: _Session, rewriter: Rewriter | None) -> Search:
         if "model" in proposers and rewriter is not None:
             _search_model(session, rewriter)
         winner = _winner(session)
+        if time.monotonic() >= session.deadline:
+            session.unfinished = True
+            session.reason = session.reason or ENDED
     except _Hopeless as hopeless:
         return Search(None, tuple(session.rejections), str(hopeless), session.verifications)
     return Search(
@@ -194,7 +198,7 @@ class _Session:
             return self.known[key]
         if not self.may_go_on():
             self.unfinished = time.monotonic() >= self.deadline
-            self.reason = self.reason or "the search ended at its limit"
+            self.reason = self.reason or ENDED
             return None
         self.verifications += 1
         self.progress(proposal.title)
@@ -265,9 +269,7 @@ def _settle(session: _Session, *, without: Collection[str]) -> Proposal | None:
     """All rules that fit, less those that turn out wrong; the proposal if it was verified."""
     excluded = set(without)
     for _ in range(REPAIRS_MAX):
-        chain = compose(
-            session.subject.module_text, session.subject.qualname, session.facts, without=excluded
-        )
+        chain = _composed(session, without=excluded)
         if not chain.steps:
             return None
         verdict = session.try_out(chain.last, chain.last.origin)
@@ -277,6 +279,25 @@ def _settle(session: _Session, *, without: Collection[str]) -> Proposal | None:
             return chain.last
         excluded |= _culprit(session, chain)
     return None
+
+
+def _composed(
+    session: _Session,
+    *,
+    first: Proposal | None = None,
+    without: Collection[str] = (),
+    only: Collection[str] | None = None,
+) -> Chain:
+    """The rules that fit together, as far as there is time: a step in a long module takes a while."""
+    return compose(
+        session.subject.module_text,
+        session.subject.qualname,
+        session.facts,
+        first=first,
+        without=without,
+        only=only,
+        may_go_on=session.may_go_on,
+    )
 
 
 def _culprit(session: _Session, chain: Chain) -> set[str]:
@@ -307,9 +328,7 @@ def _try_singles(session: _Session, singles: Sequence[Proposal]) -> None:
             good.append(proposal)
     if len(good) > 1:
         names = {name for proposal in good for name in proposal.rules}
-        chain = compose(
-            session.subject.module_text, session.subject.qualname, session.facts, only=names
-        )
+        chain = _composed(session, only=names)
         if chain.steps:
             session.try_out(chain.last, chain.last.origin)
 
@@ -322,13 +341,7 @@ def _try_alternatives(session: _Session, singles: Sequence[Proposal]) -> None:
     first = best.proposal.rules[0]
     others = [proposal for proposal in singles if proposal.rules == (first,)][1:3]
     for proposal in others:
-        chain = compose(
-            session.subject.module_text,
-            session.subject.qualname,
-            session.facts,
-            first=proposal,
-            only=best.proposal.rules,
-        )
+        chain = _composed(session, first=proposal, only=best.proposal.rules)
         session.try_out(chain.last, chain.last.origin)
 
 

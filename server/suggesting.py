@@ -44,6 +44,9 @@ from assist.server.reports.suggestions import SuggestReport
 
 BUDGET_SECONDS = 600.0
 RECORD_SHARE = 0.4
+READ_SHARE = 0.2
+SECONDS_MIN = 1.0
+SHARE_SECONDS_MIN, SHARED_BY_MAX = 15.0, 4
 NOT_TRIED = "not tried: the time was used up"
 
 Progress = Callable[[str, float | None], None]
@@ -100,7 +103,8 @@ def run_suggest(
 ) -> SuggestReport:
     """Search every function asked for, most expensive first, until the time is used up.
 
-    Raises AnalysisError for what was asked wrongly and where code cannot be isolated, and
+    What is being verified when the time is over may end, within a tenth of the budget and a
+    few seconds. Raises AnalysisError for what was asked wrongly and where code cannot be isolated, and
     Cancelled when ``cancelled`` was set; nothing is left running then.
     """
     run = _Run(
@@ -112,8 +116,8 @@ def run_suggest(
         time.monotonic() + options.budget_seconds,
     )
     targets = _targets(run)
-    chosen = _with_proposals(run, targets)
-    _search_all(run, chosen)
+    run.skipped.extend(targets.skipped)
+    _search_all(run, targets.targets)
     if run.remembered:
         run.notes.append(f"{run.remembered} functions were verified by an earlier run.")
     return SuggestReport(
@@ -150,6 +154,7 @@ def _found(run: _Run) -> Targets:
         line=options.line,
         recorded=run.recorded,
         texts=options.texts,
+        seconds_max=options.budget_seconds * READ_SHARE,
     )
 
 
@@ -179,25 +184,6 @@ def _recorded(run: _Run, files: Sequence[Path]) -> RecordedCalls:
     return recorded
 
 
-def _with_proposals(run: _Run, targets: Targets) -> list[Target]:
-    """Those functions for which there is anything to try; the others are skipped without cost."""
-    run.skipped.extend(targets.skipped)
-    chosen: list[Target] = []
-    for target in targets.targets:
-        if run.cancelled.is_set():
-            raise Cancelled("stopped")
-        if time.monotonic() > run.deadline:
-            run.skipped.append(Skipped(target.path, target.qualname, NOT_TRIED))
-            continue
-        if "model" not in run.options.proposers:
-            facts = facts_of(target.subject, run.recorded)
-            if not single_proposals(target.module_text, target.qualname, facts):
-                run.skipped.append(Skipped(target.path, target.qualname, "no rule fits"))
-                continue
-        chosen.append(target)
-    return chosen
-
-
 def _search_all(run: _Run, targets: Sequence[Target]) -> None:
     """Up to ``jobs`` functions at a time; measuring takes turns by itself."""
     waiting = list(reversed(targets))
@@ -207,12 +193,15 @@ def _search_all(run: _Run, targets: Sequence[Target]) -> None:
         try:
             while waiting or running:
                 while waiting and len(running) < max(run.options.jobs, 1):
+                    if run.cancelled.is_set():
+                        raise Cancelled("stopped")
                     target = waiting.pop()
                     if time.monotonic() > run.deadline:
                         run.skipped.append(Skipped(target.path, target.qualname, NOT_TRIED))
                         continue
                     run.progress(f"{target.qualname}", run.done / max(total, 1))
-                    running[executor.submit(_search, run, target)] = target
+                    seconds = _seconds_for(run, len(waiting) + 1)
+                    running[executor.submit(_search, run, target, seconds)] = target
                 if not running:
                     continue
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
@@ -223,8 +212,20 @@ def _search_all(run: _Run, targets: Sequence[Target]) -> None:
             raise
 
 
-def _search(run: _Run, target: Target) -> Search:
-    options = _suggest_options(run)
+def _seconds_for(run: _Run, left: int) -> float:
+    """Time for the next of ``left`` functions: no single one may use up the time of all."""
+    seconds = max(run.deadline - time.monotonic(), SECONDS_MIN)
+    share = max(seconds / min(left, SHARED_BY_MAX) * max(run.options.jobs, 1), SHARE_SECONDS_MIN)
+    return min(run.options.seconds_per_function, seconds, share)
+
+
+def _search(run: _Run, target: Target, seconds: float) -> Search:
+    """What is found for one function; one that no rule fits costs a look at it."""
+    if "model" not in run.options.proposers:
+        facts = facts_of(target.subject, run.recorded)
+        if not single_proposals(target.module_text, target.qualname, facts):
+            return Search(reason="no rule fits")
+    options = _suggest_options(run, seconds)
     model = run.rewriter.kv.model.name if run.rewriter is not None else ""
     key = search_key(target.subject, options, run.recorded, model) if run.store else ""
     kept = find_search(run.store, key, target.subject) if run.store is not None else None
@@ -244,19 +245,18 @@ def _search(run: _Run, target: Target) -> Search:
     return search
 
 
-def _suggest_options(run: _Run) -> SuggestOptions:
+def _suggest_options(run: _Run, seconds: float) -> SuggestOptions:
     options = run.options
-    left = max(run.deadline - time.monotonic(), 1.0)
     return SuggestOptions(
         VerifyOptions(
             workspace=options.workspace,
             interpreter=options.interpreter,
             min_speedup=options.min_speedup,
-            budget_seconds=min(options.seconds_per_function, left),
+            budget_seconds=seconds,
             allow_reduced_isolation=options.allow_reduced_isolation,
         ),
         options.proposers,
-        min(options.seconds_per_function, left),
+        seconds,
     )
 
 

@@ -33,6 +33,7 @@ class Ground(Closing):
             loaded = dict.fromkeys([*kept.plan.preload, *plan.preload])
             plan = replace(plan, preload=tuple(loaded))
             if plan == kept.plan:
+                kept.cancelled = cancelled
                 return kept
             kept.close()
         self._session = Session(plan, cancelled)

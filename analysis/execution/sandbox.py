@@ -48,6 +48,7 @@ class Sandbox(Closing):
         start: Start,
         cancelled: Callable[[], bool] | None = None,
     ) -> None:
+        """Start it; ``cancelled`` is asked whenever it is waited for, and may raise what it likes."""
         self._cancelled = cancelled
         self._buffer = bytearray()
         self._thread = threading.get_ident()
@@ -115,11 +116,11 @@ class Sandbox(Closing):
         """The next message; None when the worker ended, broke the protocol or said nothing for that long."""
         deadline = time.monotonic() + seconds_max
         while True:
+            if self._cancelled is not None and self._cancelled():
+                raise Cancelled("cancelled")
             frame = self._take_frame()
             if frame is not None:
                 return frame
-            if self._cancelled is not None and self._cancelled():
-                raise Cancelled("cancelled")
             left = deadline - time.monotonic()
             if left <= 0:
                 return None

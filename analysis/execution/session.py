@@ -95,11 +95,15 @@ def preload_of(trees: Iterable[ast.Module], roots: Iterable[str]) -> list[str]:
 
 
 class Session(Closing):
-    """The warm sandboxes of one verification, one per hash seed."""
+    """The warm sandboxes of one verification, one per hash seed.
+
+    ``cancelled`` is asked while they are waited for. When it raised, close the session: what
+    a sandbox still says belongs to nobody.
+    """
 
     def __init__(self, plan: Plan, cancelled: Callable[[], bool] | None = None) -> None:
         self.plan = plan
-        self._cancelled = cancelled
+        self.cancelled = cancelled
         self._zygotes: dict[int, Sandbox] = {}
         self._explored_too_long = 0
 
@@ -251,9 +255,13 @@ class Session(Closing):
     def _zygote(self, hash_seed: int) -> Sandbox:
         if hash_seed not in self._zygotes:
             self._zygotes[hash_seed] = Sandbox(
-                candidate_start(self.plan, "zygote", hash_seed), self._cancelled
+                candidate_start(self.plan, "zygote", hash_seed), self._is_cancelled
             )
         return self._zygotes[hash_seed]
+
+    def _is_cancelled(self) -> bool:
+        """Asked by sandboxes that may outlive the verification that started them."""
+        return self.cancelled is not None and self.cancelled()
 
     def _finish(self, hash_seed: int) -> None:
         zygote = self._zygotes[hash_seed]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import math
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from assist.analysis.execution.types import RecordedCalls, Skipped, Target, Targ
 
 FILES_MAX = 5_000
 FILE_BYTES_MAX = 2 << 20
+NOT_READ = "not read: the time was used up"
 LOOP_WEIGHT = 8
 LOOP_DEPTH_MAX = 4
 NOT_SEARCHED = frozenset(
@@ -67,17 +70,22 @@ def find_targets(
     line: int | None = None,
     recorded: RecordedCalls | None = None,
     texts: Mapping[Path, str] | None = None,
+    seconds_max: float = math.inf,
 ) -> Targets:
     """Functions named by ``paths`` (files, folders, ``"file::qualname"``), or changed since a git revision.
 
     ``line`` (1-based) keeps the function of a single file around it; ``texts`` are unsaved
-    editor texts. Raises TargetError for what was named and does not exist, GitError for
+    editor texts; files that are not reached in ``seconds_max`` are skipped. Raises TargetError for what was named and does not exist, GitError for
     ``since``. A file that does not parse is skipped.
     """
     requests = [each if isinstance(each, Request) else parse_request(str(each)) for each in paths]
     targets: list[Target] = []
     skipped: list[Skipped] = []
+    deadline = time.monotonic() + seconds_max
     for request in _files(requests, workspace, since):
+        if time.monotonic() > deadline:
+            skipped.append(Skipped(request.path, request.qualname, NOT_READ))
+            continue
         text = texts[request.path] if texts and request.path in texts else read_text(request.path)
         try:
             tree = ast.parse(text)

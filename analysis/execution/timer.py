@@ -72,13 +72,19 @@ class Timer:
         self._nonces = random.SystemRandom()
         self.size = 0
         self.check_seconds = 0.0
+        try:
+            self.load_seconds = self._load()
+        except BaseException:
+            self.close()
+            raise
+
+    def _load(self) -> float:
         started = self._sandbox.cpu_seconds()
         message = self._answer()
         self._seen = self._sandbox.cpu_seconds()
-        self.load_seconds = self._seen - started
         if "loaded" not in message:
-            self.close()
             raise TimingFailure(str(message.get("load", "the module did not load")))
+        return self._seen - started
 
     def prepare(self, chosen: InputClass, copies: int) -> None:
         order = {

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from assist.analysis.execution.bundle import describe
+from assist.analysis.execution.deadline import OVERRUN_SECONDS, OutOfTime, stop_after
 from assist.analysis.execution.functions import functions_of
 from assist.analysis.execution.layers import sandbox_layers
 from assist.analysis.execution.profiles import make_plan, record_start
@@ -54,8 +55,13 @@ def record_calls(
     plan = make_plan(describe(interpreter), workspace, [], [], allow_reduced_isolation)
     with tempfile.TemporaryDirectory(prefix="assist-record-") as scratch:
         start = record_start(plan, workspace, Path(scratch), [str(path) for path in paths], wanted)
-        with Sandbox(start, cancelled) as sandbox:
-            return _Collector(wanted, progress).collect(sandbox, seconds_max)
+        deadline = time.monotonic() + seconds_max
+        collector = _Collector(wanted, progress)
+        try:
+            with Sandbox(start, stop_after(deadline + OVERRUN_SECONDS, cancelled)) as sandbox:
+                return collector.collect(sandbox, deadline)
+        except OutOfTime:
+            return RecordedCalls(reason="the sandbox for the tests did not start in time")
 
 
 def _function_lines(path: Path) -> dict[str, int]:
@@ -81,8 +87,7 @@ class _Collector:
         self._modules: dict[str, str] = {}
         self._count = 0
 
-    def collect(self, sandbox: Sandbox, seconds_max: float) -> RecordedCalls:
-        deadline = time.monotonic() + seconds_max
+    def collect(self, sandbox: Sandbox, deadline: float) -> RecordedCalls:
         summary: dict[str, Any] = {}
         reason = ""
         while True:

@@ -14,6 +14,7 @@ from assist.analysis.execution.bundle import describe as describe_interpreter
 from assist.analysis.execution.case import Case, Progress, Refused, refused
 from assist.analysis.execution.compare import Outcome, difference
 from assist.analysis.execution.counterexample import counterexample
+from assist.analysis.execution.deadline import OutOfTime, overrun_seconds, stop_after
 from assist.analysis.execution.evidence import check_evidence
 from assist.analysis.execution.functions import (
     Function,
@@ -100,6 +101,7 @@ def verify(
 
     ``ground`` is shared by candidates that are compared with the same old version, one after
     the other in one thread: what was learnt about the old version is not learnt again.
+    The answer comes within the budget and a little more (:func:`overrun_seconds`).
     Raises SandboxUnavailable where code cannot be isolated well enough, Cancelled when
     ``cancelled()`` says so. Everything else, broken code included, is a Verdict.
     """
@@ -117,7 +119,9 @@ def verify(
     watched = watched_data(*read.trees)
     with ExitStack() as stack:
         ground = ground or stack.enter_context(Ground())
-        session = ground.session(plan, cancelled)
+        deadline = time.monotonic() + options.budget_seconds
+        stop = stop_after(deadline + overrun_seconds(options.budget_seconds), cancelled)
+        session = ground.session(plan, stop)
         case = Case(
             before=before,
             after=after,
@@ -132,8 +136,8 @@ def verify(
             recorded=recorded.of(before) if recorded else (),
             constants=constants_of(*read.functions),
             progress=progress or (lambda _text: None),
-            deadline=time.monotonic() + options.budget_seconds,
-            cancelled=cancelled,
+            deadline=deadline,
+            cancelled=stop,
             keeps_results=may_remember(*read.trees),
         )
         try:
@@ -144,6 +148,9 @@ def verify(
             verdict = Verdict(
                 "error", f"the old version cannot be imported in the sandbox: {failure}"
             )
+        except OutOfTime:
+            session.close()
+            verdict = Verdict("not_enough_evidence", "the time was used up while it was compared")
     return _finished(verdict, case, plan.isolation)
 
 
@@ -209,7 +216,15 @@ def _decide(case: Case) -> Verdict:
     case.progress("breaking the new version to test the inputs")
     check_evidence(case)
     case.progress("measuring")
-    return _check_speed(case)
+    try:
+        return _check_speed(case)
+    except OutOfTime:
+        case.session.close()
+        count = len(case.pool.inputs)
+        return Verdict(
+            "equivalent",
+            f"same behaviour on {count} inputs; the time was used up while it was measured",
+        )
 
 
 def _settle(case: Case) -> None:

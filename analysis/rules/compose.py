@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from assist.analysis.rules.catalog import RULES
@@ -45,17 +45,19 @@ def compose(
     first: Proposal | None = None,
     without: Collection[str] = (),
     only: Collection[str] | None = None,
+    may_go_on: Callable[[], bool] = lambda: True,
 ) -> Chain:
     """The rules that fit, applied until none does; ``first`` is taken as the first step.
 
-    ``without`` names rules to leave out, ``only`` those to use.
+    ``without`` names rules to leave out, ``only`` those to use. The chain ends where
+    ``may_go_on()`` says so before a step.
     """
     rules = [r for r in RULES if r.name not in without and (only is None or r.name in only)]
     steps: list[Proposal] = [first] if first is not None else []
     text = first.module_text if first is not None else module_text
     seen = {module_text, text}
     used: Counter[str] = Counter(first.rules if first is not None else ())
-    while len(steps) < STEPS_MAX:
+    while len(steps) < STEPS_MAX and may_go_on():
         step = _next_step(rules, text, qualname, facts, seen, used)
         if step is None:
             break
