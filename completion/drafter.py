@@ -97,13 +97,15 @@ class DraftStatistics:
 
     ``equal_rows`` counts by batch size the rows that were the same, bit for bit, as those of
     single tokens; ``is_exact`` is false once one was not. Kernels for one token may add in
-    another order than those for several, and then a draft could change a text.
+    another order than those for several, and then a draft could change a text. ``totals`` are
+    drafted and right tokens by source.
     """
 
     right: dict[tuple[str, int], tuple[float, float]] = field(default_factory=dict)
     cost_s: dict[int, float] = field(default_factory=dict)
     equal_rows: dict[int, int] = field(default_factory=dict)
     is_exact: bool = True
+    totals: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def needs_trial(self, size: int) -> bool:
         """Whether it is not known yet that a batch of this size gives the rows of single tokens."""
@@ -122,6 +124,8 @@ class DraftStatistics:
 
     def record(self, draft: Draft, accepted: int) -> None:
         """Learn that the first ``accepted`` tokens of a draft were right and the next was not."""
+        drafted, right_tokens = self.totals.get(draft.source, (0, 0))
+        self.totals[draft.source] = drafted + len(draft.tokens), right_tokens + accepted
         for index in range(min(accepted + 1, len(draft.tokens))):
             key = draft.source, min(draft.match + index, len(PRIOR_CHANCE) - 1)
             right, seen = self.right.get(key, (0.0, 0.0))

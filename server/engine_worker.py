@@ -350,6 +350,7 @@ def _figures(engine: Engine) -> dict[str, object]:
     return {
         "documents": len(engine.documents),
         "cache": cache,
+        "drafts": session.drafts.totals if session else {},
         "workers": engine.names.scopes.process_ids,
     }
 

@@ -18,13 +18,19 @@ PACKAGES = ("click", "pygls", "rich", "sqlite-utils", "watchdog")
 ANSWERS_MIN = 200
 
 
-def check(limit: int, *, monitors: bool) -> list[SpeculationCase]:
+def check(limit: int, *, monitors: bool, files: bool = False) -> list[SpeculationCase]:
     model = load_model(Path(model_file()), LlamaOptions(context_tokens=512))
     session = EngineSession(KvSession(model), PREFIX_ONLY)
     holes = list(mine_holes(read_sources(PACKAGES), limit, 0))
     cases = list(
         run_holes(
-            session, holes, monitors=monitors, rounds=1, tokens_max=16, context_tokens_max=160
+            session,
+            holes,
+            monitors=monitors,
+            files=files,
+            rounds=1,
+            tokens_max=16,
+            context_tokens_max=160,
         )
     )
     model.close()
@@ -39,8 +45,13 @@ def test_a_few_answers_are_the_same() -> None:
 
 
 @pytest.mark.model
+def test_drafts_from_other_files_change_nothing() -> None:
+    assert check(3, monitors=True, files=True)
+
+
+@pytest.mark.model
 @pytest.mark.deep
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("monitors", [False, True])
 def test_many_answers_are_the_same(monitors: bool) -> None:
-    assert len(check(ANSWERS_MIN + 60, monitors=monitors)) >= ANSWERS_MIN
+    assert len(check(ANSWERS_MIN + 60, monitors=monitors, files=monitors)) >= ANSWERS_MIN

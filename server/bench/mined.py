@@ -58,6 +58,17 @@ def read_sources(packages: Sequence[str]) -> list[Source]:
     return [source for package in packages for source in _sources(package)]
 
 
+def package_path(source: Source) -> Path:
+    """Where a source is installed."""
+    return Path(str(importlib.metadata.distribution(source.package).locate_file(source.path)))
+
+
+def package_folders(source: Source) -> list[Path]:
+    """The top-level folder of a source's package; none for a module that stands alone."""
+    depth = len(Path(source.path).parts) - 2
+    return [package_path(source).parents[depth]] if depth >= 0 else []
+
+
 def mine_holes(
     sources: Sequence[Source], limit: int, seed: int, weights: Mapping[Kind, float] = WEIGHTS
 ) -> Iterator[tuple[Source, Hole]]:

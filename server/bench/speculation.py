@@ -19,7 +19,7 @@ from assist.models.kv_session import KvSession
 from assist.models.model import Logits
 from assist.models.open import open_model
 from assist.server.bench.hole_command import collect, earlier_cases, hole_options, installed_sources
-from assist.server.bench.mined import Hole, Source, mine_holes
+from assist.server.bench.mined import Hole, Source, mine_holes, package_folders, package_path
 from assist.server.bench.ranking import PACKAGES, TRAINING_PACKAGES
 from assist.server.bench.report import echo_summary, share
 
@@ -50,6 +50,9 @@ class SpeculationCase(Hole):
 @click.command("speculation")
 @hole_options(limit=100)
 @click.option("--monitors", is_flag=True, help="With monitors beside both.")
+@click.option(
+    "--files", is_flag=True, help="With drafts from the package's other files, as in a workspace."
+)
 def command(
     model: str,
     packages: tuple[str, ...],
@@ -58,6 +61,7 @@ def command(
     csv_path: Path | None,
     resume: bool,
     monitors: bool,
+    files: bool,
     as_json: bool,
 ) -> None:
     """Compare decoding with drafts against plain decoding: same text, CPU time, accepted tokens."""
@@ -71,9 +75,17 @@ def command(
     ]
     opened = open_model(model)
     session = EngineSession(KvSession(opened.model), opened.template)
-    new = run_holes(session, holes, monitors=monitors)
+    new = run_holes(session, holes, monitors=monitors, files=files)
     collect(cases, new, csv_path, len(holes), "decoding")
-    summary = {"model": opened.model.name, "monitors": monitors, **summarise(cases)}
+    summary = {
+        "model": opened.model.name,
+        "monitors": monitors,
+        "other_files": files,
+        **summarise(cases),
+        "sources": {
+            name: share(right, drafted) for name, (drafted, right) in session.drafts.totals.items()
+        },
+    }
     echo_summary(summary, as_json=as_json)
 
 
@@ -82,11 +94,16 @@ def run_holes(
     holes: Sequence[tuple[Source, Hole]],
     *,
     monitors: bool,
+    files: bool = False,
     rounds: int = ROUNDS,
     tokens_max: int = TOKENS_MAX,
     context_tokens_max: int = CONTEXT_TOKENS_MAX,
 ) -> Iterator[SpeculationCase]:
-    """Decode every hole both ways; holes without an answer are left out."""
+    """Decode every hole both ways; holes without an answer are left out.
+
+    With ``files`` drafts come also from the package's other files and those of earlier holes,
+    which are learned before the clock runs, as in idle time.
+    """
     # Both ways must be compared on answers that no clock has cut or opened.
     options = CompletionOptions(
         tokens_max=tokens_max,
@@ -103,6 +120,13 @@ def run_holes(
         document = Document(
             f"file:///{hole.path}", source.text[: hole.start] + source.text[hole.end :]
         )
+        if files:
+            document = replace(document, uri=package_path(source).as_uri())
+            session.workspaces.configure(package_folders(source))
+            session.workspaces.learn([document], _never)
+            session.workspaces.explore(_never)
+            session.open_document(document)
+            session.refresh_drafts(_never)
         position = document.position_at(hole.start)
         shape = replace(options, multiline=hole.kind in ("block", "body"))
         task = complete(session, document, position, replace(shape, tokens_max=1)).task
@@ -132,6 +156,10 @@ def summarise(cases: Sequence[SpeculationCase]) -> dict[str, Any]:
             sum(case.accepted for case in cases), sum(case.drafted for case in cases)
         ),
     }
+
+
+def _never() -> bool:
+    return False
 
 
 def _compare(task: Task, options: CompletionOptions, hole: Hole, rounds: int) -> SpeculationCase:
