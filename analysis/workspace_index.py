@@ -88,7 +88,15 @@ class WorkspaceIndex:
         self._changed: deque[Path] = deque(maxlen=CHANGED_MAX)
         self._outlines: OrderedDict[Path, tuple[Stamp, Outline]] = OrderedDict()
         self._open: dict[Path, tuple[Syntax, Outline]] = {}
+        # Changed files whose calls have to be read again, as an ordered set.
+        self._stale: dict[Path, None] = {}
         self._start()
+
+    @property
+    def rules(self) -> IgnoreRules:
+        """What may be read; another object once an ignore file has changed."""
+        self._forget_changed()
+        return self._rules
 
     def changed(self, paths: Iterable[Path]) -> None:
         """Files changed on disk; what was learned from them is forgotten before the next use."""
@@ -122,6 +130,13 @@ class WorkspaceIndex:
         self._forget_changed()
         started = time.thread_time()
         try:
+            while self._stale:
+                stale = next(iter(self._stale))
+                del self._stale[stale]
+                if stale in self._calls or self.may_read(stale):
+                    self._take_calls(stale)
+                if abort():
+                    return False
             for path in self._walk:
                 if path is not None:
                     self._take_calls(path)
@@ -214,8 +229,10 @@ class WorkspaceIndex:
             if path.name in (GIT_IGNORE, OWN_IGNORE):
                 self._outlines.clear()
                 self._start()
-            elif self.may_read(path) and (path in self._calls or stamp_of(path)):
-                self._take_calls(path)
+            else:
+                self._stale[path] = None
+                if len(self._stale) > CHANGED_MAX:
+                    self._stale.pop(next(iter(self._stale)))
 
     def _outline(self, path: Path) -> Outline | None:
         if path in self._open:

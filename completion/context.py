@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from assist.analysis.outline import function_around
 from assist.analysis.similar import most_similar
 from assist.analysis.syntax import Syntax, enclosing
 from assist.analysis.uris import path_of
+from assist.analysis.workspace_files import IgnoreRules
 from assist.analysis.workspace_index import Found, Outline, WorkspaceIndex
 from assist.completion.lexical import lex
 
@@ -60,7 +61,7 @@ class Context:
 
     ``imported`` are definitions of the workspace that the file imports, ``near`` those of this
     file and of open ones, ``similar`` lines like those at the cursor, ``called`` the function whose call
-    the cursor is in.
+    the cursor is in. ``rules`` said what could be told when it was made.
     """
 
     marker: str = "#"
@@ -69,6 +70,7 @@ class Context:
     similar: tuple[str, ...] = ()
     called: tuple[str, ...] = ()
     place: Place | None = None
+    rules: IgnoreRules | None = field(default=None, repr=False, compare=False)
 
     @property
     def text(self) -> str:
@@ -96,15 +98,16 @@ def next_context(
     """What is told in the next prompt of a document: the same lines while the user stays in one place.
 
     ``context`` was told in the last one; ``others`` are open files, most recent first. Anew where the
-    window starts elsewhere. Without that, only in another function or call, and only by what is
+    window starts elsewhere or other files may be read than before. Without that, only in another function or call, and only by what is
     not told yet, because each line that changes costs the model all that follows it.
     """
     document = syntax.document
-    if context is None or is_recut:
+    rules = workspace.rules if workspace else None
+    if context is None or is_recut or context.rules is not rules:
         open_files = list(islice(others, FILES_MAX))
         entry = LANGUAGES.get(document.language)
         near = _near(syntax, window, open_files, workspace)
-        fresh = Context(entry.line_comment if entry else "#", near=near)
+        fresh = Context(entry.line_comment if entry else "#", near=near, rules=rules)
         return _with_workspace(fresh, syntax, window, offset, open_files, workspace)
     if workspace is None or context.place == _place(syntax, window, offset):
         return context

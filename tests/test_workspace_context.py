@@ -372,6 +372,21 @@ def test_new_and_deleted_files_and_rules(tmp_path: Path) -> None:
     assert not list(index.files("python"))
 
 
+def test_what_may_no_longer_be_read_is_no_longer_told(tmp_path: Path) -> None:
+    source = "from helper import scale\nx = "
+    document = Document((tmp_path / "main.py").as_uri(), source)
+    ignore = tmp_path / ".assistignore"
+    for take_away in (
+        lambda session: (ignore.write_text("helper.py"), session.workspaces.changed([ignore])),
+        lambda session: session.workspaces.configure([]),
+    ):
+        session = session_in(tmp_path, {"helper.py": HELPER, ".assistignore": ""})
+        session.workspaces.learn([document], never)
+        assert prompt_of(session, document, len(source)).startswith(SCALE)
+        take_away(session)
+        assert prompt_of(session, document, len(source)) == source
+
+
 def test_work_stops_between_two_files_and_goes_on(tmp_path: Path) -> None:
     session = session_in(tmp_path, {f"m{number}.py": "f(1)\n" for number in range(5)})
     index = session.workspaces.of((tmp_path / "main.py").as_uri())

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 PROJECT_FILE = "pyproject.toml"
 CHANGES_MAX = 10_000
 WATCHED = (
-    *(f"**/*{suffix}" for suffix in SUFFIXES),
+    "**/*.{" + ",".join(suffix.removeprefix(".") for suffix in SUFFIXES) + "}",
     f"**/{PROJECT_FILE}",
     f"**/{GIT_IGNORE}",
     f"**/{OWN_IGNORE}",
