@@ -221,5 +221,6 @@ def draft_sources(task: Task) -> list[tuple[str, TokenIndex]]:
     """What drafts are made of, with the names under which their success is counted."""
     prompt = task.prompt
     own = TokenIndex((*prompt.prefix_tokens, GAP, *prompt.suffix_tokens))
-    others = task.session.library.sources(task.opened.syntax.document.language)
+    document = task.opened.syntax.document
+    others = task.session.library.sources(document.language, document.uri)
     return [(DOCUMENT, own), *others]

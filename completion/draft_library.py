@@ -64,7 +64,7 @@ class DraftLibrary:
 
     def __init__(self, tokenize: Tokenize) -> None:
         self._tokenize = tokenize
-        self._language = ""
+        self._language = self._uri = ""
         self._pieces: OrderedDict[bytes, TokenIds] = OrderedDict()
         self._files: OrderedDict[Path, tuple[Stamp, tuple[_Piece, ...]]] = OrderedDict()
         self._accepted: deque[tuple[str, str]] = deque(maxlen=ACCEPTED_MAX)
@@ -75,30 +75,46 @@ class DraftLibrary:
         if len(text) <= ACCEPTED_CODE_POINTS_MAX:
             self._accepted.append((language, head + text))
 
-    def sources(self, language: str) -> list[tuple[str, TokenIndex]]:
-        """What is known for a language, with the names under which success is counted."""
+    def sources(self, language: str, uri: str) -> list[tuple[str, TokenIndex]]:
+        """What is known for a document, with the names under which success is counted.
+
+        Files that were made a source for another document would give this one its own text back.
+        """
         if language != self._language:
             return []
-        return [(name, source.index) for name, source in self._sources.items()]
+        names = ("accepted", "recent", "workspace") if uri == self._uri else ("accepted",)
+        known = ((name, self._sources.get(name)) for name in names)
+        return [(name, source.index) for name, source in known if source is not None]
 
     def refresh(
-        self, documents: Sequence[Document], workspace: WorkspaceIndex | None, abort: Abort
+        self,
+        documents: Sequence[Document],
+        unseen: Sequence[str],
+        workspace: WorkspaceIndex | None,
+        abort: Abort,
     ) -> bool:
         """Follow the files to their newest versions; false where ``abort`` ended it.
 
         ``documents`` are the open ones, most recent first: the first decides for which language.
+        Of it only the ``unseen`` texts count: its prompt has the rest, and a copy of the text before
+        the cursor would always match, and draft the text behind it.
         """
         if not documents:
             return True
         language = documents[0].language
         if language != self._language:
             self._language, self._sources = language, {}
+        if documents[0].uri != self._uri:
+            self._uri = documents[0].uri
+            for name in ("recent", "workspace"):
+                self._sources.pop(name, None)
         alike = [one for one in documents if one.language == language][:RECENT_FILES_MAX]
         accepted = [text for kind, text in list(self._accepted) if kind == language]
         texts = [(_piece(text),) for text in reversed(accepted)]
         if not self._update("accepted", texts, RECENT_TOKENS_MAX, abort):
             return False
-        files = (_pieces(one.text) for one in alike)
+        texts_of_files = [*unseen, *(one.text for one in alike[1:])]
+        files = (_pieces(text) for text in texts_of_files if text)
         if not self._update("recent", files, RECENT_TOKENS_MAX, abort):
             return False
         if workspace is None:

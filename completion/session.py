@@ -58,8 +58,12 @@ class EngineSession:
     def refresh_drafts(self, abort: Abort) -> bool:
         """Let drafts follow the files to their newest versions; false where ``abort`` ended it."""
         documents = [opened.syntax.document for opened in reversed(self.documents.values())]
-        workspace = self.workspaces.of(documents[0].uri) if documents else None
-        return self.library.refresh(documents, workspace, abort)
+        if not documents:
+            return True
+        uri = documents[0].uri
+        window = self.documents[uri].window
+        unseen = (window.text[: window.start], window.text[window.end :]) if window else ()
+        return self.library.refresh(documents, unseen, self.workspaces.of(uri), abort)
 
     @cached_property
     def trie(self) -> TokenTrie:

@@ -18,6 +18,7 @@ from assist.models.kv_session import KvSession
 from assist.models.scripted import ScriptedModel
 from assist.models.template import PREFIX_ONLY
 
+URI = "file:///a.py"
 NEEDLE = "needle(haystack)"
 
 
@@ -36,11 +37,11 @@ def never() -> bool:
     return False
 
 
-def texts(library: DraftLibrary, language: str = "python") -> dict[str, str]:
+def texts(library: DraftLibrary, uri: str, language: str = "python") -> dict[str, str]:
     """What each source holds; a gap is shown as a bar."""
     return {
         name: "".join(chr(token) if token >= 0 else "|" for token in index.tokens.tolist())
-        for name, index in library.sources(language)
+        for name, index in library.sources(language, uri)
     }
 
 
@@ -56,12 +57,12 @@ def check(
     workspaces.learn(documents, never)
     workspaces.explore(never)
     library = DraftLibrary(Tokenizer())
-    assert library.refresh(documents, workspaces.of(documents[0].uri), never)
-    assert texts(library)[name].split("|")[:-1] == list(expected)
+    assert library.refresh(documents, ["unseen"], workspaces.of(documents[0].uri), never)
+    assert texts(library, documents[0].uri)[name].split("|")[:-1] == list(expected)
 
 
 def test_recent_files_are_a_source(tmp_path: Path) -> None:
-    check(tmp_path, {}, {"a.py": "a = 1\n", "b.py": "b = 2\n"}, "recent", "a = 1\n", "b = 2\n")
+    check(tmp_path, {}, {"a.py": "a = 1\n", "b.py": "b = 2\n"}, "recent", "unseen", "b = 2\n")
 
 
 def test_files_of_the_workspace_are_a_source(tmp_path: Path) -> None:
@@ -75,9 +76,9 @@ def test_accepted_texts_are_a_source_from_new_to_old(tmp_path: Path) -> None:
     library.accept("python", "x = ", "first(1)")
     library.accept("rust", "let x = ", "other(1)")
     library.accept("python", "y = ", "second(2)")
-    library.refresh([Document("file:///a.py", "a")], None, never)
-    assert texts(library)["accepted"] == "y = second(2)|x = first(1)|"
-    assert not library.sources("rust")
+    library.refresh([Document(URI, "a")], [], None, never)
+    assert texts(library, "file:///other.py")["accepted"] == "y = second(2)|x = first(1)|"
+    assert not library.sources("rust", URI)
 
 
 def test_nothing_is_tokenised_twice() -> None:
@@ -85,15 +86,16 @@ def test_nothing_is_tokenised_twice() -> None:
     library = DraftLibrary(tokenizer)
     parts = [f"def f{number}():\n    {'x' * 2_100}\n\n" for number in range(9)]
     document = Document("file:///a.py", "".join(parts))
-    library.refresh([document], None, never)
+    first = Document(URI, "x")
+    library.refresh([first, document], [], None, never)
     assert "".join(tokenizer.given) == document.text
-    before = library.sources("python")
+    before = library.sources("python", URI)
     tokenizer.given.clear()
-    library.refresh([document], None, never)
+    library.refresh([first, document], [], None, never)
     assert not tokenizer.given
-    assert [index for _, index in before] == [index for _, index in library.sources("python")]
+    assert [index for _, index in before] == [index for _, index in library.sources("python", URI)]
     parts[4] = parts[4].replace("x", "yy", 3)
-    library.refresh([Document("file:///a.py", "".join(parts))], None, never)
+    library.refresh([first, Document("file:///b.py", "".join(parts))], [], None, never)
     assert tokenizer.given == [parts[4]]
 
 
@@ -105,7 +107,7 @@ def test_a_refresh_stops_and_goes_on_where_it_was() -> None:
     while True:
         calls = len(tokenizer.given)
         if library.refresh(
-            [Document("file:///a.py", text)], None, lambda calls=calls: len(tokenizer.given) > calls
+            [Document(URI, "x")], [text], None, lambda calls=calls: len(tokenizer.given) > calls
         ):
             break
         rounds += 1
@@ -115,15 +117,28 @@ def test_a_refresh_stops_and_goes_on_where_it_was() -> None:
 def test_sources_are_bounded() -> None:
     library = DraftLibrary(Tokenizer())
     documents = [Document(f"file:///{n}.py", f"{n} = 1\n\n" * 20_000) for n in range(3)]
-    library.refresh(documents, None, never)
-    assert 0 < len(texts(library)["recent"]) <= 40_010
+    library.refresh(documents, [], None, never)
+    assert 0 < len(texts(library, documents[0].uri)["recent"]) <= 40_010
 
 
 def test_another_language_starts_anew() -> None:
     library = DraftLibrary(Tokenizer())
-    library.refresh([Document("file:///a.py", "a")], None, never)
-    library.refresh([Document("file:///a.rs", "b", language="rust")], None, never)
-    assert not library.sources("python") and texts(library, "rust")["recent"] == "b|"
+    library.refresh([Document(URI, "a")], ["a"], None, never)
+    assert texts(library, URI)["recent"] == "a|"
+    rust = Document("file:///a.rs", "b", language="rust")
+    library.refresh([rust], ["b"], None, never)
+    assert not library.sources("python", URI) and texts(library, rust.uri, "rust")["recent"] == "b|"
+
+
+def test_a_document_is_no_source_of_its_own_drafts() -> None:
+    """A copy of what stands before the cursor would always match, and draft what stands behind it."""
+    library = DraftLibrary(Tokenizer())
+    first, second = Document(URI, "first"), Document("file:///b.py", "second")
+    library.refresh([first, second], [], None, never)
+    assert texts(library, first.uri)["recent"] == "second|"
+    assert not library.sources("python", second.uri)[1:]
+    library.refresh([second, first], [], None, never)
+    assert texts(library, second.uri)["recent"] == "first|"
 
 
 class CountingModel(ScriptedModel):
@@ -178,6 +193,6 @@ def test_a_gap_ends_a_draft() -> None:
     library = DraftLibrary(Tokenizer())
     library.accept("python", "x = ", "one")
     library.accept("python", "x = ", "two")
-    library.refresh([Document("file:///a.py", "")], None, never)
-    index: TokenIndex = dict(library.sources("python"))["accepted"]
+    library.refresh([Document(URI, "")], [], None, never)
+    index: TokenIndex = dict(library.sources("python", URI))["accepted"]
     assert index.longest_match(list(map(ord, "x = two")))[0] == 0
