@@ -10,6 +10,7 @@ from pathlib import Path
 
 ROOT_MARKS = (".git", ".hg", "pyproject.toml", "setup.py", "setup.cfg")
 TEST_FOLDERS = ("tests", "test")
+INNER_TESTS = ("*/tests", "src/*/tests")  # of packages that carry their tests with them
 PYPROJECT_BYTES_MAX = 1_000_000
 
 
@@ -42,6 +43,9 @@ def find_tests(workspace: Path) -> list[Path]:
     found = [path for path in configured if path.exists()]
     if not found:
         found = [workspace / name for name in TEST_FOLDERS if (workspace / name).is_dir()]
+    if not found:
+        inner = [path for pattern in INNER_TESTS for path in sorted(workspace.glob(pattern))]
+        found = [path for path in inner if (path.parent / "__init__.py").is_file()]
     if not found:
         found = sorted(workspace.glob("test_*.py")) + sorted(workspace.glob("*_test.py"))
     return found

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from assist.server.workspace import find_tests
 from support.processes import processes_below
 
 MODULE = '''"""Words."""
@@ -216,6 +217,15 @@ def test_found_remembered_and_applied(project: Project) -> None:
     assert third.returncode == 1 and "1 tests pass" in third.stderr
     text = (project.folder / "words.py").read_text()
     assert "set(right)" in text and "def more()" in text and "# each word once" in text
+
+
+def test_tests_inside_a_package_are_found(tmp_path: Path) -> None:
+    (tmp_path / "words" / "tests").mkdir(parents=True)
+    (tmp_path / "notes" / "tests").mkdir(parents=True)
+    (tmp_path / "words" / "__init__.py").write_text("")
+    assert find_tests(tmp_path) == [tmp_path / "words" / "tests"]
+    (tmp_path / "tests").mkdir()
+    assert find_tests(tmp_path) == [tmp_path / "tests"]
 
 
 def test_nothing_changed_since_a_revision(project: Project) -> None:

@@ -78,3 +78,14 @@ def test_a_reason_is_given_when_nothing_could_be_recorded(tmp_path: Path) -> Non
     assert recorded.tests_failed == 1 and len(recorded.calls) == 2
     nothing = record_calls(tmp_path, Path(sys.executable), [tmp_path / "none.py"], [])
     assert "does not exist" in nothing.reason
+
+
+def test_settings_that_this_interpreter_does_not_understand_are_left_out(tmp_path: Path) -> None:
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\naddopts = --no-such-option\nfilterwarnings = error\n"
+    )
+    recorded = check(tmp_path, MODULE, TESTS)
+    assert (recorded.reason, recorded.tests_passed) == ("", 2)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nfilterwarnings = error::no.such.Warning\n")
+    recorded = check(tmp_path, MODULE, TESTS)
+    assert (recorded.reason, recorded.tests_passed) == ("", 2)

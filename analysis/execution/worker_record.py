@@ -19,7 +19,7 @@ RECORD_BYTES_MAX = 200_000
 EVERY_CALL_UNTIL = 300
 RECORD = "__assist_record__"
 MODULE_LOADED = "__assist_loaded__"
-PYTEST_USAGE_ERROR = 4
+PYTEST_DID_NOT_START = (3, 4)  # an internal error, a wrong use
 
 
 class Recorder:
@@ -228,9 +228,11 @@ def run_tests(config: dict[str, Any], channel: Any) -> None:
         profile.enable()
     except ValueError:
         profiled = False
-    code = pytest.main(arguments, plugins=[counter])
-    if code == PYTEST_USAGE_ERROR:
-        code = pytest.main([*arguments, "-o", "addopts="], plugins=[counter])
+    code = pytest.main(list(arguments), plugins=[counter])  # which adds its own to the list
+    if code in PYTEST_DID_NOT_START and not counter.passed + counter.failed:
+        # options and warnings that are errors may name what this interpreter does not have
+        plain = ["-o", "addopts=", "-o", "filterwarnings="]
+        code = pytest.main([*arguments, *plain], plugins=[counter])
     if profiled:
         profile.disable()
     times = [

@@ -67,7 +67,7 @@ class SuggestCase:
 @click.option(
     "--version", type=click.Choice(list(VERSIONS)), default="humaneval", show_default=True
 )
-@click.option("--limit", type=click.IntRange(1), help="Draw that many tasks.")
+@click.option("--limit", type=click.IntRange(1), help="Draw, or try, that many.")
 @click.option("--seed", default=0, show_default=True, help="Seed of the draw.")
 @click.option("--seconds", default=120.0, show_default=True, help="Time for one function.")
 @click.option(
@@ -92,9 +92,10 @@ class SuggestCase:
 @click.option("--model", help="Let this model propose instead of the rules, one task at a time.")
 @click.option(
     "--packages",
-    type=click.FloatRange(1.0),
-    metavar="SECONDS",
-    help="Verify rules on functions of installed packages instead; time for reading them.",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    multiple=True,
+    metavar="FOLDER",
+    help="Verify rules on an unpacked source distribution instead, with the calls of its tests.",
 )
 @click.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a page.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -109,7 +110,7 @@ def command(
     negative: Path | None,
     itself: int | None,
     model: str | None,
-    packages: float | None,
+    packages: tuple[Path, ...],
     html_path: Path | None,
     as_json: bool,
 ) -> None:
@@ -118,9 +119,9 @@ def command(
         raise click.UsageError("--resume needs --csv FILE.")
     if itself is not None and negative is None:
         raise click.UsageError("--itself needs --negative FILE.")
-    if packages is not None:
+    if packages:
         with show_progress() as progress:
-            summary = run_packages(packages, seconds, jobs, seed, csv_path, progress)
+            summary = run_packages(packages, seconds, limit, csv_path, progress)
         echo_summary(summary, as_json=as_json)
         return
     if negative is not None:
