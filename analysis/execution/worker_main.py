@@ -9,6 +9,7 @@ import gc
 import importlib
 import json
 import os
+import pickle
 import select
 import shutil
 import signal
@@ -329,10 +330,7 @@ def time_calls(channel: Channel, config: dict[str, Any], capture: int) -> None:
             try:
                 built = [observer.build(each, []) for each in order["inputs"]]
                 if order["fresh"]:
-                    for turn in range(order["copies"]):
-                        calls += (
-                            built if not turn else [observer.build(e, []) for e in order["inputs"]]
-                        )
+                    calls = _fresh_calls(observer, order["inputs"], built, order["copies"])
                 else:
                     calls = built * order["copies"]
             except BaseException as error:
@@ -347,6 +345,23 @@ def time_calls(channel: Channel, config: dict[str, Any], capture: int) -> None:
         else:
             channel.control(results=_encoded(results), failed=failed)
             os.ftruncate(capture, 0) if capture >= 0 else None
+
+
+def _fresh_calls(
+    observer: Any, inputs: list[Any], built: list[Any], copies: int
+) -> list[tuple[Any, Any]]:
+    """Every call with arguments of its own: copies where they can be pickled, else built again."""
+    pickles: list[Any] = []
+    for call in built:
+        try:
+            pickles.append(pickle.dumps(call, protocol=4))
+        except Exception:
+            pickles.append(None)
+    calls = list(built)
+    for _ in range(1, copies):
+        for each, data in zip(inputs, pickles):
+            calls.append(observer.build(each, []) if data is None else pickle.loads(data))
+    return calls
 
 
 def _timed(function: Any, calls: list[Any], distinct: int, lazy: bool) -> list[Any]:

@@ -14,8 +14,8 @@ from assist.analysis.execution.verdict import VerifyOptions, verify
 from assist.server.bench.report import append_case, read_cases, write_cases
 from assist.server.bench.suggest_sources import Found, Source, open_source, proposals_of, record
 
-TRIES_PER_RULE = 6
-PER_SOURCE_AND_RULE = 3
+TRIES_PER_RULE = 8
+PER_SOURCE_AND_RULE = 5
 CALLS_ENOUGH = 6
 Progress = Callable[[str, float | None], None]
 
