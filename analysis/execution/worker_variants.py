@@ -102,7 +102,9 @@ def _varied_items(items: list[Any], name: str) -> Any:
         )
         return [wrap(item) if wrap and type(item) is type(first) else item for item in items]
     if name == "collide" and type(first) in (int, float):
-        numbers = [True, 1, 0, False] if type(first) is int else [1.0, 1, True, 0.0, -0.0, 0]
+        numbers: list[Any] = [True, 1, 0, False]
+        if type(first) is float:
+            numbers = [1.0, 1, True, 0.0, -0.0, 0]
         return [*numbers, *items, *reversed(numbers)]
     if name == "nan" and type(first) is float:
         nan = float("nan")
