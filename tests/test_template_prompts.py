@@ -20,6 +20,7 @@ QWEN = "<|fim_prefix|>P<|fim_suffix|>S<|fim_middle|>"
 DEEPSEEK = "<｜fim▁begin｜>P<｜fim▁hole｜>S<｜fim▁end｜>"
 STARCODER = "<fim_prefix>P<fim_suffix>S<fim_middle>"
 CARDS = {
+    "smollm2-135m-fim": "<issue_comment>S<issue_start>P",
     "smollm2-135m": "P",
     "qwen2.5-coder-0.5b": QWEN,
     "qwen2.5-coder-1.5b": QWEN,
@@ -32,7 +33,9 @@ CARDS = {
     "mellum-4b": "<fim_suffix>S<fim_prefix>P<fim_middle>",
 }
 # The same, found without a catalog: by the tokens' texts, of which StarCoder2 trained two orders.
+# The embedded model's markers say nothing without its metadata: its base has the texts too.
 DETECTED = CARDS | {"starcoder2-3b": STARCODER}
+del DETECTED["smollm2-135m-fim"]
 # Tokens of the real vocabularies that look like markers and are none of the prompt's.
 OTHERS = {
     "smollm2-135m": ("<file_sep>", "<filename>", "<repo_name>", "<issue_start>", "<issue_comment>"),

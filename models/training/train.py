@@ -41,13 +41,13 @@ class Recipe:
 
     rank: int = 32
     scale: float = 2.0
-    rate: float = 4e-4
+    rate: float = 6e-4
     rate_b_ratio: float = 2.0
     warmup_steps: int = 15
-    decay_share: float = 0.6
-    steps: int = 700
-    batch_tokens: int = 1600
-    micro_tokens: int = 1000
+    decay_share: float = 0.75
+    steps: int = 420
+    batch_tokens: int = 2400
+    micro_tokens: int = 1600
     clip: float = 1.0
     plain_weight: float = 0.25
     far_weight: float = 0.3
@@ -55,7 +55,7 @@ class Recipe:
     end_weight: float = 4.0
     long_from: float = 0.6
     long_share: float = 0.3
-    validation_every: int = 40
+    validation_every: int = 60
     validation_examples: int = 48
     checkpoint_seconds: float = 180.0
     seed: int = 1

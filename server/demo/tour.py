@@ -46,10 +46,10 @@ STOPS = (
     Stop("and another", "cities", "        if parcel", ".city not in seen:"),
 )
 EDITED = Stop(
-    "after a field was added in line 20",
-    "heaviest",
-    "    return max(parcels, key=",
-    "lambda parcel: parcel.weight)",
+    "the next line, after a field was added in line 20",
+    "cities",
+    "            seen",
+    ".append(parcel.city)",
 )
 INSERTED_BEFORE = "    def price("
 INSERTED = "    fragile: bool = False\n\n"
@@ -62,10 +62,14 @@ def sample() -> Document:
 
 
 def visit_all(session: EngineSession) -> Iterator[Visit]:
-    """Complete at every stop, then once more after an edit far above the cursor."""
+    """Complete at every stop, then once more after an edit far above the cursor.
+
+    In between the cache is made exact, as the engine does while its user reads.
+    """
     document = sample()
     for stop in STOPS:
         yield visit(session, document, stop)
+        session.kv.refresh()
     start = document.text.index(INSERTED_BEFORE)
     edited = document.apply([Edit(Span(start, start), INSERTED)])
     yield visit(session, edited, EDITED)

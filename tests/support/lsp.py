@@ -18,7 +18,7 @@ from pytest_lsp.client import make_test_lsp_client
 from assist.models.registry import find_installed
 
 SERVER = [sys.executable, "-P", "-m", "assist.server.cli", "serve"]
-EMBEDDED = "smollm2-135m"
+EMBEDDED = "smollm2-135m-fim"
 URI = "file:///project/sample.py"
 ANSWER_S_MAX = 60
 # What is tested is the answer, on machines of any speed, and not whether it is worth showing.

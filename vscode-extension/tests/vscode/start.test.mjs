@@ -29,7 +29,7 @@ function sample() {
 function modelFile() {
   const rows = JSON.parse(execFileSync(ASSIST, ["models", "list", "--json"], { encoding: "utf8" }));
   const models = Array.isArray(rows) ? rows : rows.models;
-  return models.find((row) => row.name === "smollm2-135m").file;
+  return models.find((row) => row.name === "smollm2-135m-fim").file;
 }
 
 /** When the extension's log says that the server was started, in ms since the epoch. */
