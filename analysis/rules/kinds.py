@@ -155,11 +155,29 @@ def constant_value(target: Target, node: cst.CSTNode) -> object:
 def _kind_of_name(target: Target, name: str, depth: int) -> str:
     if name in {"True", "False"}:
         return "bool"
+    known = target.known_kinds
+    if name in known.settled:
+        return known.settled[name]
+    if name in known.asked:
+        return known.asked[name]  # unknown where a name depends on itself
+    outermost = not known.asked
+    known.asked[name] = UNKNOWN
+    try:
+        kind = known.asked[name] = _kind_of_bound(target, name, 1 if outermost else depth)
+        if outermost:
+            known.settled[name] = kind
+    finally:
+        if outermost:
+            known.asked.clear()
+    return kind
+
+
+def _kind_of_bound(target: Target, name: str, depth: int) -> str:
     kinds: set[str] = set()
     if name in target.parameters:
         kinds.add(parameter_kind(target, name))
     if name in target.local_names:
-        for node in target.nodes:
+        for node in target.binders:
             kinds |= _bindings(target, name, node, depth)
     elif name in target.module_names:
         for statement in target.module.body:

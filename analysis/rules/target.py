@@ -13,6 +13,9 @@ import libcst as cst
 from assist.analysis.rules import pattern
 
 BUILTINS = frozenset(dir(builtins))
+BINDERS = (
+    cst.Assign, cst.AnnAssign, cst.AugAssign, cst.NamedExpr, cst.For, cst.CompFor, cst.FunctionDef, cst.AsName,
+)  # fmt: skip
 FUNCTION_NODES_MAX = 6000
 NODES_REMEMBERED_MAX = 4096
 
@@ -32,6 +35,14 @@ class Facts:
 
     def __hash__(self) -> int:
         return hash((tuple(sorted(self.observed.items())), self.libraries))
+
+
+@dataclass
+class KnownKinds:
+    """Kinds of names: those found out, and those being found out by the question that runs."""
+
+    settled: dict[str, str] = field(default_factory=dict)
+    asked: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,6 +186,16 @@ class Target:
         if (library, "") in self.imported:
             return dotted
         return f"_{name}"
+
+    @cached_property
+    def binders(self) -> list[cst.CSTNode]:
+        """Nodes of the function that may bind a name."""
+        return [node for node in self.nodes if isinstance(node, BINDERS)]
+
+    @cached_property
+    def known_kinds(self) -> KnownKinds:
+        """What :mod:`kinds` remembers about this function."""
+        return KnownKinds()
 
     @cached_property
     def imported(self) -> frozenset[tuple[str, str]]:
