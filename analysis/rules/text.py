@@ -28,6 +28,8 @@ def split_end(target: Target) -> Iterator[Rewrite]:
             ("__s.rsplit(__sep)[-1]", "rsplit", "-1"),
         ):  # fmt: skip
             found = target.match(example, node)
+            if found and method != "split" and ".split" in example and _may_overlap(found["sep"]):
+                continue
             if found and may_be(target, found["s"], "str", "bytes"):
                 value = build(f"__s.{method}(__sep, 1)[{index}]", s=found["s"], sep=found["sep"])
                 yield Rewrite({node: value}, adversarial=about(target, found["s"]))
@@ -39,6 +41,14 @@ def split_end(target: Target) -> Iterator[Rewrite]:
             if found and may_be(target, found["s"], "str", "bytes"):
                 value = build(f"__s.{method}(None, 1)[{index}]", s=found["s"])
                 yield Rewrite({node: value}, adversarial=about(target, found["s"]))
+
+
+def _may_overlap(separator: cst.CSTNode) -> bool:
+    """Whether two occurrences may share characters, as of ``//`` in ``///``: then the end of the search matters."""
+    value = literal(separator)
+    if not isinstance(value, (str, bytes)):
+        return value is not None
+    return any(value[:size] == value[-size:] for size in range(1, len(value)))
 
 
 def strip_loop(target: Target) -> Iterator[Rewrite]:

@@ -16,7 +16,7 @@ from assist.server.bench.suggest_sources import Found, Source, open_source, prop
 
 TRIES_PER_RULE = 8
 PER_SOURCE_AND_RULE = 5
-CALLS_ENOUGH = 6
+CALLS_ENOUGH = 3
 Progress = Callable[[str, float | None], None]
 
 
