@@ -148,5 +148,5 @@ def _verified(found: Found, seconds: float) -> PackageCase:
         evidence.mutants.killed,
         evidence.mutants.total,
         round(time.monotonic() - started, 1),
-        verdict.reason,
+        verdict.reason.replace(str(found.source.root), "."),
     )
