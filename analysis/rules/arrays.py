@@ -16,10 +16,8 @@ from assist.analysis.rules.target import Target, descendants, names
 from assist.analysis.rules.vectorised import FUNCTIONS, condition, vectorised
 
 NUMPY = frozenset({"numpy"})
-# Sums of arrays add pairwise: as good as a loop's or better, but not the same in the last places.
-# It warns of overflow once and of "multiply" where single numbers warn of "scalar multiply".
+# numpy warns of overflow once and of "multiply" where single numbers warn of "scalar multiply".
 WARNED = Relaxation("numpy_warnings")
-ROUNDED = (Relaxation("float_ulp", 64), WARNED)
 FUNCTIONS_ROUNDED = (Relaxation("float_ulp", 4), WARNED)
 
 
@@ -49,38 +47,6 @@ def array_comprehension(target: Target) -> Iterator[Rewrite]:
             {call: whole},
             adversarial=array_inputs(target, numpy, each.source),
             relaxations=FUNCTIONS_ROUNDED if rounded else (WARNED,),
-        )
-
-
-def array_sum(target: Target) -> Iterator[Rewrite]:
-    """``sum(a)``, ``sum(x * x for x in a)``; an empty array sums to the int 0 as before."""
-    numpy = alias_of(target, "numpy")
-    for call in calls_of(target) if numpy and target.is_builtin("sum") else ():
-        arguments = called(call, "sum")
-        if not arguments or len(arguments) != 1:
-            continue
-        each = each_of(arguments[0])
-        source = each.source if each is not None else arguments[0]
-        if not is_array(target, source) or (each is not None and each.condition is not None):
-            continue
-        value = source
-        if each is not None:
-            computed = vectorised(target, each.value, {each.name: source}, numpy)
-            if computed is None or each.name not in names(each.value):
-                continue
-            value = computed
-        # the sum has the type that adding one item to 0 has, as in the loop
-        if isinstance(value, cst.Name):
-            text = f"{numpy}.sum(__v, axis=0, dtype=(0 + __v[:1]).dtype) if len(__a) else 0"
-        else:
-            made = target.fresh("computed", "computed_items")
-            text = (
-                f"{numpy}.sum({made} := __v, axis=0, dtype=(0 + {made}[:1]).dtype)"
-                " if len(__a) else 0"
-            )
-        whole = build(text, v=value, a=source)
-        yield Rewrite(
-            {call: whole}, adversarial=array_inputs(target, numpy, source), relaxations=ROUNDED
         )
 
 
@@ -255,13 +221,6 @@ RULES = (
         "Compute on the whole array",
         "numpy computes item by item in C; a comprehension makes an object for every item.",
         array_comprehension,
-        libraries=NUMPY,
-    ),
-    Rule(
-        "array-sum",
-        "Sum with numpy",
-        "sum() makes an object for every item of an array; numpy adds in C.",
-        array_sum,
         libraries=NUMPY,
     ),
     Rule(
