@@ -11,13 +11,14 @@ from assist.analysis.languages import SUFFIXES
 from assist.analysis.workspace_files import GIT_IGNORE, OWN_IGNORE
 from assist.server import messages
 from assist.server.language_server import AssistServer
+from assist.server.session import Session
 from assist.server.settings import SECTION
+from assist.server.watching import CHANGES_MAX, report_changes
 
 logger = logging.getLogger(__name__)
 
 
 PROJECT_FILE = "pyproject.toml"
-CHANGES_MAX = 10_000
 WATCHED = (
     "**/*.{" + ",".join(suffix.removeprefix(".") for suffix in SUFFIXES) + "}",
     f"**/{PROJECT_FILE}",
@@ -27,7 +28,7 @@ WATCHED = (
 
 
 async def watch_files(server: AssistServer) -> None:
-    """Ask the editor to tell when files change that it does not edit, where it can."""
+    """Ask the editor to tell when files change that it does not edit; where it cannot, look ourselves."""
     workspace = server.client_capabilities.workspace
     watching = workspace.did_change_watched_files if workspace else None
     configuring = workspace.did_change_configuration if workspace else None
@@ -37,12 +38,25 @@ async def watch_files(server: AssistServer) -> None:
         method = lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES
         options = lsp.DidChangeWatchedFilesRegistrationOptions(watchers)
         wanted.append(lsp.Registration("assist-files", method, options))
+    else:
+        session = server.session
+
+        async def report(uris: tuple[str, ...]) -> None:
+            await _files_changed(session, uris)
+
+        session.background(report_changes(lambda: session.folders, report))
     if configuring and configuring.dynamic_registration:
         method = lsp.WORKSPACE_DID_CHANGE_CONFIGURATION
         section = lsp.DidChangeConfigurationRegistrationOptions(section=SECTION)
         wanted.append(lsp.Registration("assist-configuration", method, section))
     if wanted:
         await server.client_register_capability_async(lsp.RegistrationParams(wanted))
+
+
+async def _files_changed(session: Session, uris: tuple[str, ...]) -> None:
+    session.engine.send(messages.FilesChanged(uris[:CHANGES_MAX]))
+    if any(uri.endswith(PROJECT_FILE) for uri in uris):
+        await session.load_settings()
 
 
 def register(server: AssistServer) -> None:
@@ -72,10 +86,7 @@ def register(server: AssistServer) -> None:
 
     @server.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     async def did_change_files(params: lsp.DidChangeWatchedFilesParams) -> None:
-        uris = tuple(event.uri for event in params.changes[:CHANGES_MAX])
-        session.engine.send(messages.FilesChanged(uris))
-        if any(event.uri.endswith(PROJECT_FILE) for event in params.changes):
-            await session.load_settings()
+        await _files_changed(session, tuple(event.uri for event in params.changes))
 
     @server.feature(lsp.WORKSPACE_DID_CHANGE_CONFIGURATION)
     async def did_change(params: lsp.DidChangeConfigurationParams) -> None:
