@@ -7,10 +7,12 @@ import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-
-from pathspec import GitIgnoreSpec
+from typing import TYPE_CHECKING
 
 from assist.analysis.languages import language_id
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 FILES_MAX = 4_000
 ENTRIES_MAX = 100_000
@@ -229,6 +231,8 @@ def _bounded(line: str) -> str:
 
 
 def _spec_of(lines: list[str]) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec
+
     try:
         return GitIgnoreSpec.from_lines(lines)
     except ValueError:
@@ -236,6 +240,8 @@ def _spec_of(lines: list[str]) -> GitIgnoreSpec:
 
 
 def _is_pattern(line: str) -> bool:
+    from pathspec import GitIgnoreSpec
+
     try:
         GitIgnoreSpec.from_lines([line])
     except ValueError:

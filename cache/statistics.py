@@ -8,14 +8,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from assist.cache.paths import FILE_MODE, data_directory, private_directory
+from assist.cache.rows import ProposalRow, RequestRow, day_of
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
-
-Accepted = Literal["", "word", "line", "whole"]
 
 FILE_NAME = "statistics.db"
 PROPOSALS = "proposals"
@@ -24,41 +23,6 @@ ROWS_MAX = 100_000
 PRUNE_EVERY = 1_000
 BUSY_SECONDS_MAX = 1.0
 DAY_SECONDS = 86_400
-
-
-@dataclass(frozen=True)
-class ProposalRow:
-    """One proposal that an editor got.
-
-    ``at`` is seconds since the epoch, ``latency_ms`` from request to answer. ``shown`` is true
-    where the editor said so. ``accepted`` is the most that was taken, ``kept_*`` the share of the
-    accepted text that was still there 30 seconds and 5 minutes later, none where nobody looked.
-    """
-
-    id: str
-    at: float
-    language: str
-    model: str
-    origin: str
-    trigger: str
-    latency_ms: float
-    characters: int
-    lines: int
-    shown: bool = False
-    accepted: Accepted = ""
-    accepted_characters: int = 0
-    kept_30s: float | None = None
-    kept_5min: float | None = None
-
-
-@dataclass(frozen=True)
-class RequestRow:
-    """Requests of one day (``YYYY-MM-DD``) and language: all, and those without a proposal."""
-
-    day: str
-    language: str
-    requests: int
-    empty: int
 
 
 @dataclass(frozen=True)
@@ -197,11 +161,6 @@ class _Connection:
         if kind is None:
             self._connection.commit()
         self._connection.close()
-
-
-def day_of(at: float) -> str:
-    """The local day of a time in seconds since the epoch."""
-    return time.strftime("%Y-%m-%d", time.localtime(at))
 
 
 def _summary(rows: list[ProposalRow], counts: list[RequestRow]) -> Statistics:

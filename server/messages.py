@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any
 
-from assist.cache.statistics import ProposalRow, RequestRow
+from assist.cache.rows import ProposalRow, RequestRow
 
 # A frame is two lengths, a JSON object and a body of UTF-8: a document's text travels in the
 # body, because escaping megabytes as JSON would block the sender.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from assist.analysis.document import Document, Edit, Span
-from assist.cache.statistics import ProposalRow, RequestRow, day_of
+from assist.cache.rows import ProposalRow, RequestRow, day_of
 from assist.server.messages import Item
 
 Trigger = Literal["list", "automatic", "invoked"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from assist.analysis.document import Document, Edit
 from assist.analysis.uris import innermost, path_of
-from assist.cache.statistics import ProposalRow
+from assist.cache.rows import ProposalRow
 from assist.server import messages
 from assist.server.convert import Encoding
 from assist.server.engine_process import EngineProcess, EngineState, opened

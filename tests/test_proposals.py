@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from assist.analysis.document import Document, Edit, Span
-from assist.cache.statistics import ProposalRow
+from assist.cache.rows import ProposalRow
 from assist.server import messages
 from assist.server import proposals as proposals_module
 from assist.server.messages import Item

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from xml.etree import ElementTree
 
-from assist.cache.statistics import ProposalRow, RequestRow, StatisticsStore
+from assist.cache.rows import ProposalRow, RequestRow
+from assist.cache.statistics import StatisticsStore
 from assist.server.reports.statistics import statistics_figures, statistics_section
 
 NOW = 1_700_000_000.0

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from assist.cache.rows import ProposalRow, RequestRow
 from assist.cache.statistics import (
     LanguageStatistics,
-    ProposalRow,
-    RequestRow,
     Statistics,
     StatisticsStore,
     day_of,
