@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assist.analysis.watching import watch
+from assist.analysis.watching import WATCHES_MAX, watch
 from assist.server.watching import report_changes
 from support.lsp import ANSWER_S_MAX, editor
 
@@ -58,15 +58,26 @@ def test_files_of_a_folder_that_is_made_meanwhile(tmp_path: Path) -> None:
 
 def test_ignored_folders_are_not_watched(tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_text("built/\n")
-    files = [tmp_path / name / "a.py" for name in ("built", "node_modules", ".hidden", "source")]
+    names = ("built", "node_modules", ".hidden", "source/node_modules", "source/package")
+    files = [tmp_path / name / "a.py" for name in names]
+    late = tmp_path / ".venv" / "a.py"
     for file in files:
-        file.parent.mkdir()
+        file.parent.mkdir(parents=True)
 
     def change() -> None:
-        for file in files:
+        late.parent.mkdir()
+        for file in (late, *files):
             file.write_text("a = 1\n")
 
-    check(tmp_path, change, {files[-1]}, set(files[:-1]))
+    check(tmp_path, change, {files[-1]}, {late, *files[:-1]})
+
+
+def test_a_workspace_of_many_folders_takes_few_watches(tmp_path: Path) -> None:
+    for number in range(WATCHES_MAX + 20):
+        (tmp_path / f"package_{number}").mkdir()
+    watched = watch([tmp_path], lambda path: None)
+    watched.stop()
+    assert watched.watches == WATCHES_MAX
 
 
 def test_a_folder_that_is_not_there_is_no_error(tmp_path: Path) -> None:
