@@ -28,7 +28,7 @@ PRIOR_CHANCE = (0.0, 0.1, 0.45, 0.55, 0.6, 0.65, 0.7, 0.75, 0.82, 0.85, 0.85, 0.
 PRIOR_WEIGHT = 12.0
 MEMORY_TOKENS = 400.0
 # Cost of evaluating n tokens at once in units of one, before anything was measured.
-PRIOR_COST = {1: 1.0, 2: 2.6, 4: 3.4, 8: 4.6, 16: 7.0}
+PRIOR_COST = {1: 1.0, 2: 1.3, 4: 1.6, 8: 2.2, 16: 3.3}
 COST_RATE = 0.1
 # Rows of a batch that must equal those of single tokens before a draft of that size counts.
 EQUAL_ROWS_MIN = 3

@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 import os
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from assist.cache.parked import State
 from assist.cache.pieces import PieceTokenizer
 from assist.models.errors import ModelFileError
 from assist.models.model import LIVE, SEQUENCES_MAX, Abort, Aborted, Logits, Row
+from assist.models.threads import ThreadChoice
 from assist.models.vocabulary import FimIds, Vocabulary
 
 PIECE_BYTES_MAX = 512
@@ -47,14 +49,17 @@ SAMPLE_BYTES = 64 << 10
 class LlamaOptions:
     """How to run a model: allocated context and batch in tokens, threads, type of the key cache.
 
-    ``adapter`` is the path of a LoRA GGUF that is added at run time (empty: none); merged into the
-    weights the same adapter costs nothing per token.
+    ``threads_decode`` (one token) and ``threads_prefill`` (several) are the most that are used;
+    how many pay for a batch is learned, unless ``threads_fixed``. ``adapter`` is the path of a
+    LoRA GGUF that is added at run time (empty: none); merged into the weights the same adapter
+    costs nothing per token.
     """
 
     context_tokens: int = 2048
     batch_tokens: int = 256
     threads_decode: int = 1
     threads_prefill: int = 2
+    threads_fixed: bool = False
     key_type: KeyType = "f16"
     adapter: str = ""
 
@@ -67,6 +72,8 @@ def load_model(path: Path, options: LlamaOptions | None = None, *, name: str = "
     ll.llama_backend_init()
     parameters = ll.llama_model_default_params()
     parameters.n_gpu_layers = 0
+    # A runtime that was built elsewhere may have the AMX kernels, which crash (llama_build.cmake).
+    parameters.use_extra_bufts = "AMX_INT8" not in build_features()
     handle = ll.llama_model_load_from_file(str(path).encode(), parameters)
     if not handle:
         raise ModelFileError(
@@ -129,6 +136,8 @@ class LlamaModel:
         self._batch = ll.llama_batch_init(options.batch_tokens, 0, 1)
         self._abort: Abort | None = None
         self._shift_pending = False
+        self._decode_threads = ThreadChoice(options.threads_decode)
+        self._prefill_threads = ThreadChoice(options.threads_prefill)
         self._abort_callback = ll.ggml_abort_callback(self._should_abort)
         ll.llama_set_abort_callback(context, self._abort_callback, None)
         self.name = name
@@ -232,12 +241,18 @@ class LlamaModel:
             batch.n_seq_id[index] = 1
             batch.seq_id[index][0] = row.sequence
             batch.logits[index] = index >= len(rows) - wanted
+        choice = self._decode_threads if len(rows) == 1 else self._prefill_threads
+        threads = choice.threads_max if self.options.threads_fixed else choice.threads(len(rows))
+        ll.llama_set_n_threads(self._context, threads, threads)
         # An interrupted shift leaves some layers rotated and others not, in silence.
         self._abort = None if self._shift_pending else abort
+        started = time.perf_counter()
         try:
             code = ll.llama_decode(self._context, batch)
         finally:
             self._abort = None
+        if code == 0 and not self._shift_pending:
+            choice.add(len(rows), threads, time.perf_counter() - started)
         self._shift_pending = False
         if code == DECODE_ABORTED:
             raise Aborted

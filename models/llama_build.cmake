@@ -1,3 +1,15 @@
 # Read by CMake after project(llama_cpp): llama.cpp's common library serves its own programs, which
 # are not built here. A normal variable shadows the cache entry that the wrapper forces.
 set(LLAMA_BUILD_COMMON OFF)
+
+# Compilers up to GCC 12 drop the tile configuration of the AMX kernels as a dead store, and Linux
+# grants tiles to each thread only on request: on processors with AMX the first token crashed.
+add_compile_options(-U__AMX_INT8__)
+
+# A token alone is multiplied by another kernel than several at once and rounds otherwise, by up to
+# 0.7 logits. With one kernel for both, a reused cache answers as a fresh one does and drafts cannot
+# change a text; a token alone takes about a seventh longer.
+set(LLAMA_SGEMM "${CMAKE_CURRENT_SOURCE_DIR}/vendor/llama.cpp/ggml/src/ggml-cpu/llamafile/sgemm.cpp")
+file(READ "${LLAMA_SGEMM}" LLAMA_SGEMM_SOURCE)
+string(REPLACE "if (n < 2)" "if (n < 1)" LLAMA_SGEMM_SOURCE "${LLAMA_SGEMM_SOURCE}")
+file(WRITE "${LLAMA_SGEMM}" "${LLAMA_SGEMM_SOURCE}")

@@ -106,7 +106,10 @@ def best_choice(timings: Sequence[Timing]) -> Choice:
 
 def _load(file: ModelFile, threads: int) -> LlamaModel:
     options = LlamaOptions(
-        context_tokens=2 * PROMPT_TOKENS, threads_prefill=threads, threads_decode=threads
+        context_tokens=2 * PROMPT_TOKENS,
+        threads_prefill=threads,
+        threads_decode=threads,
+        threads_fixed=True,
     )
     return load_model(Path(file.path), options)
 

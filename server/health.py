@@ -90,10 +90,13 @@ def _check_threads() -> Iterator[Finding]:
 
     model = find_installed(chosen_name())
     if model is not None and model.threads_decode:
-        text = f"{model.threads_prefill} for prefill, {model.threads_decode} for decode, measured"
+        text = (
+            f"at most {model.threads_prefill} for prefill and {model.threads_decode} for decode, "
+            "measured"
+        )
         yield Finding("threads", "fine", text)
     else:
-        text = f"{usable_threads()} by the count of cores, not measured"
+        text = f"at most {usable_threads()}, by the count of cores; how many pay is learned"
         yield Finding("threads", "fine", text, "Measure them: assist models tune")
 
 

@@ -116,7 +116,8 @@ class Settings:
     model_threads: int = _setting(
         "model.threads",
         0,
-        "Threads that compute; 0 means what `assist models tune` measured.",
+        "Most threads that compute, fewer where fewer are quicker; 0 means what "
+        "`assist models tune` measured, else the cores.",
         minimum=0,
         maximum=256,
         scope="machine",

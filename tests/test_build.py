@@ -93,6 +93,11 @@ def test_a_finished_build_is_left_alone(tmp_path: Path) -> None:
     newer = (tmp_path / "checkout" / "pyproject.toml").stat().st_mtime + 60
     os.utime(installed, (newer, newer))
     assert check(tmp_path, "", code=0) == ""
+    flags = tmp_path / "checkout" / "models" / "llama_build.cmake"
+    flags.parent.mkdir()
+    flags.touch()
+    os.utime(flags, (newer, newer))
+    check(tmp_path, "no C++ compiler")
 
 
 def test_the_build_takes_the_version_that_the_project_asks_for() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from assist.cache.kv import ReusePolicy
 from assist.models.errors import ModelError, ModelFileError
 from assist.models.kv_session import KvSession
-from assist.models.llama import LlamaModel, LlamaOptions, load_model
+from assist.models.llama import LlamaModel, LlamaOptions, build_features, load_model
 from assist.models.model import HAND, LIVE, Aborted, Logits
 from support.lsp import model_file
 
@@ -61,6 +62,10 @@ def check_refused(path: Path, *words: str) -> None:
     with pytest.raises(ModelFileError) as caught:
         load_model(path)
     assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_the_build_leaves_out_kernels_that_crash() -> None:
+    assert "AMX_INT8" not in build_features()
 
 
 @pytest.mark.parametrize("size", [0, 3, 4, 20, 1000, 500_000])
@@ -138,15 +143,20 @@ def test_a_batch_in_the_middle_is_refused_and_costs_only_the_cache(kv: KvSession
 
 
 @pytest.mark.model
-def test_the_size_of_a_chunk_changes_nothing(model: LlamaModel) -> None:
-    tokens = model.tokenize(SOURCE)[:150]
+def test_neither_chunks_nor_threads_change_a_bit() -> None:
     rows = []
-    for size in (150, 64, 7):
-        model.memory_remove(LIVE, 0, -1)
-        for start in range(0, len(tokens), size):
-            row = model.evaluate(tokens[start : start + size], start)
-        rows.append(row)
-    assert all(divergence(rows[0], row) < NOISE_NATS for row in rows)
+    for threads in (1, 2):
+        options = LlamaOptions(
+            512, threads_decode=threads, threads_prefill=threads, threads_fixed=True
+        )
+        with closing(load_model(Path(model_file()), options)) as model:
+            tokens = model.tokenize(SOURCE)[:150]
+            for size in (150, 64, 16, 7, 3, 2, 1):
+                model.memory_remove(LIVE, 0, -1)
+                for start in range(0, len(tokens), size):
+                    row = model.evaluate(tokens[start : start + size], start)
+                rows.append(row)
+    assert all(np.array_equal(rows[0], row) for row in rows)
 
 
 @pytest.mark.model

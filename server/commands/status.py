@@ -50,7 +50,7 @@ def collect() -> dict[str, dict[str, Any]]:
             "quantisation": model.file.quantisation,
             "megabytes": model.file.size // 2**20,
             "template": f"{model.template} ({model.template_reason})",
-            "threads": f"{model.threads_prefill} prefill, {model.threads_decode} decode"
+            "threads": f"at most {model.threads_prefill} prefill, {model.threads_decode} decode"
             if model.threads_decode
             else "not measured",
         }
