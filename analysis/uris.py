@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 
 def path_of(uri: str) -> Path | None:
@@ -16,7 +16,7 @@ def path_of(uri: str) -> Path | None:
         return None
     if parts.scheme != "file" or not parts.path:
         return None
-    path = url2pathname(parts.path)
+    path = _native(parts.path)
     return None if "\0" in path else Path(path)
 
 
@@ -28,3 +28,12 @@ def innermost(uri: str, folders: Iterable[str]) -> str:
 def is_within(uri: str, folder: str) -> bool:
     uri, folder = unquote(uri), unquote(folder).rstrip("/")
     return uri == folder or uri.startswith(folder + "/")
+
+
+def _native(path: str) -> str:
+    if os.name == "nt":
+        # Imported here: it loads a client for HTTP, which takes a twentieth of a second.
+        from urllib.request import url2pathname
+
+        return url2pathname(path)
+    return unquote(path)

@@ -14,7 +14,7 @@ from assist.cache.paths import FILE_MODE, data_directory, private_directory
 from assist.cache.rows import ProposalRow, RequestRow, day_of
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
+    from assist.cache.sqlite import Database
 
 FILE_NAME = "statistics.db"
 PROPOSALS = "proposals"
@@ -131,7 +131,7 @@ class StatisticsStore:
 
     def _database(self, connection: sqlite3.Connection) -> Database:
         # Imported late: the language server needs the rows of this module, not the database.
-        from sqlite_utils import Database
+        from assist.cache.sqlite import Database
 
         database = Database(connection)
         self._create(database)

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import sqlite_utils
-
 from assist.cache.parked import State
 from assist.cache.paths import FILE_MODE, cache_directory, private_directory, write_private
+from assist.cache.sqlite import Database, Table
 
 Result = TypeVar("Result")
 
@@ -167,7 +166,7 @@ class StateStore:
         self._indexed(lambda table: table.delete_where("name = ?", [name]))
 
     def _count(self, event: str) -> None:
-        def add(table: sqlite_utils.db.Table) -> None:
+        def add(table: Table) -> None:
             table.db.execute(
                 f"insert into {COUNTS} values (?, 1) on conflict(event) do update set count = count + 1",
                 [event],
@@ -179,7 +178,7 @@ class StateStore:
         rows = self._indexed(lambda table: list(table.db[COUNTS].rows)) or []
         return {row["event"]: row["count"] for row in rows}
 
-    def _indexed(self, work: Callable[[sqlite_utils.db.Table], Result]) -> Result | None:
+    def _indexed(self, work: Callable[[Table], Result]) -> Result | None:
         """Run ``work`` on the index in one transaction; a broken index is made anew, once."""
         for _ in range(2):
             try:
@@ -193,14 +192,14 @@ class StateStore:
                 return None
         return None
 
-    def _on_index(self, work: Callable[[sqlite_utils.db.Table], Result]) -> Result | None:
+    def _on_index(self, work: Callable[[Table], Result]) -> Result | None:
         if not self.directory.is_dir():
             return None
         path = self.directory / INDEX_NAME
         fresh = not path.exists()
         connection = sqlite3.connect(path, timeout=BUSY_SECONDS_MAX)
         try:
-            database = sqlite_utils.Database(connection)
+            database = Database(connection)
             if fresh:
                 path.chmod(FILE_MODE)
             with connection:

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-import sqlite_utils
-
 from assist.cache.paths import cache_directory, private_directory
+from assist.cache.sqlite import Database
 
 FILE_NAME = "verdicts.db"
 TABLE = "searches"
@@ -36,7 +35,7 @@ class VerdictStore:
     def get(self, key: str) -> dict[str, Any] | None:
         """What was last put under the key."""
 
-        def read(database: sqlite_utils.Database) -> dict[str, Any] | None:
+        def read(database: Database) -> dict[str, Any] | None:
             rows = list(database[TABLE].rows_where("key = ?", [key]))
             if not rows:
                 return None
@@ -52,7 +51,7 @@ class VerdictStore:
         if len(text) > VALUE_BYTES_MAX:
             return
 
-        def write(database: sqlite_utils.Database) -> None:
+        def write(database: Database) -> None:
             row = {"key": key, "value": text, "used": time.time()}
             database[TABLE].upsert(row, pk="key")
             if database[TABLE].count > ENTRIES_MAX:
@@ -64,13 +63,13 @@ class VerdictStore:
 
         self._with(write)
 
-    def _with(self, action: Callable[[sqlite_utils.Database], Result]) -> Result | None:
+    def _with(self, action: Callable[[Database], Result]) -> Result | None:
         try:
             private_directory(self.path.parent)
             connection = sqlite3.connect(self.path, timeout=BUSY_SECONDS_MAX)
             try:
                 self.path.chmod(0o600)
-                database = sqlite_utils.Database(connection)
+                database = Database(connection)
                 if not database[TABLE].exists():
                     columns = {"key": str, "value": str, "used": float}
                     database[TABLE].create(columns, pk="key", if_not_exists=True)

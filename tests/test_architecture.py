@@ -9,6 +9,8 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("server", "completion", "analysis", "models", "cache")
 ARROWS = {
@@ -125,8 +127,14 @@ def test_no_folder_shadows_the_namespace() -> None:
     assert not (ROOT / "tests" / "__init__.py").exists()
 
 
-def test_the_language_server_starts_without_what_others_need() -> None:
-    heavy = ("jedi", "libcst", "llama_cpp", "numpy", "onnxruntime", "sqlite_utils", "tree_sitter")
-    code = f"import sys, assist.server.app; print([m for m in {heavy!r} if m in sys.modules])"
+@pytest.mark.parametrize(
+    ("module", "others"),
+    [
+        ("app", "jedi libcst llama_cpp numpy onnxruntime sqlite_utils tree_sitter pandas"),
+        ("engine_worker", "jedi libcst onnxruntime pandas http.client pygls"),
+    ],
+)
+def test_a_process_starts_without_what_others_need(module: str, others: str) -> None:
+    code = f"import sys, assist.server.{module}; print(set({others.split()!r}) & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True)
-    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+    assert done.stdout.strip() == "set()", done.stdout + done.stderr

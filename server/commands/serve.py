@@ -9,6 +9,8 @@ import sys
 
 import click
 
+from assist.server.compiled import kept_compiled
+
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
@@ -26,8 +28,8 @@ def command(address: str | None, stdio: bool, verbose: bool) -> int:
     )
     # The protocol's types are a thousand classes; collecting garbage between them doubles the start.
     gc.disable()
-    from assist.server.app import run_stdio, run_tcp
-
+    with kept_compiled():
+        from assist.server.app import run_stdio, run_tcp
     gc.freeze()
     gc.enable()
     return run_tcp(*place) if place else run_stdio()
