@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 # The first chunk of a prefill is finished whatever happens, so that typing cannot starve it.
 # It also carries out a pending shift, which must never be interrupted.
 FIRST_CHUNK_SECONDS = 0.04
+# Later ones double up to the size that is quickest: a keystroke soon after the first should cost
+# the work of a small one.
+SECOND_CHUNK_TOKENS = 16
 CHUNK_TOKENS = 128
 REFRESH_CHUNK_TOKENS = 64
 # A document with fewer tokens is evaluated quicker than it is parked.
@@ -340,6 +343,7 @@ class KvSession:
         logits = np.zeros((0, self.model.vocabulary.size), np.float32)
         armed: Abort | None = None
         size = self.pace.tokens_in(FIRST_CHUNK_SECONDS, CHUNK_TOKENS)
+        larger = max(size, SECOND_CHUNK_TOKENS)
         try:
             for start, end in plan.gaps:
                 self._unstage(0, start)
@@ -349,7 +353,7 @@ class KvSession:
                     wanted = int(at + len(chunk) == len(plan.tokens))
                     logits = self._append(chunk, at, wanted, armed)
                     at += len(chunk)
-                    armed, size = abort, CHUNK_TOKENS
+                    armed, size, larger = abort, larger, min(2 * larger, CHUNK_TOKENS)
         finally:
             self._unstage(0, -1)
         return logits

@@ -157,7 +157,7 @@ def _prewarm(engine: Engine, session: EngineSession, abort: Abort) -> bool:
 def _read(engine: Engine, source: BinaryIO) -> None:
     try:
         for message in read_messages(source):
-            _receive(engine, message)
+            receive(engine, message)
     finally:
         # The server is gone or talks nonsense; native code of the main thread cannot be waited for.
         engine.names.scopes.close()
@@ -165,7 +165,8 @@ def _read(engine: Engine, source: BinaryIO) -> None:
         os._exit(PARENT_GONE)
 
 
-def _receive(engine: Engine, message: Message) -> None:
+def receive(engine: Engine, message: Message) -> None:
+    """Take one message of the server: apply it, or put it where the main thread finds it."""
     documents = engine.documents
     match message:
         case messages.Opened():
@@ -206,11 +207,16 @@ def _receive(engine: Engine, message: Message) -> None:
         case messages.Ping():
             stalled_s = time.monotonic() - engine.moved_at if engine.running is not None else 0.0
             engine.write(messages.Pong(message.id, stalled_s, engine.stall_s_max, _figures(engine)))
-        case messages.Load() | messages.Complete():
-            if isinstance(message, messages.Complete):
-                engine.arrived[message.id] = time.monotonic()
+        case messages.Load():
+            engine.work.put((message, None))
+            engine.stirred.set()
+        case messages.Complete():
+            engine.arrived[message.id] = time.monotonic()
+            document = documents.get(message.uri)
+            if document is None or document.version != message.version:
+                document = None
+            else:
                 engine.cursor = _cursor_of(message)
-            document = None if isinstance(message, messages.Load) else documents.get(message.uri)
             engine.work.put((message, document))
             engine.stirred.set()
         case _:

@@ -70,10 +70,14 @@ class Cursor:
 
 @dataclass(frozen=True)
 class Complete:
-    """Complete ``uri`` at the code-point ``offset``; times in ms."""
+    """Complete this ``version`` of ``uri`` at the code-point ``offset``; times in ms.
+
+    A document that went on meanwhile is not completed: there the offset means another place.
+    """
 
     id: int
     uri: str
+    version: int
     offset: int
     tokens: int
     context_tokens: int

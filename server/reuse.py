@@ -173,6 +173,7 @@ def _message(id_: int, request: Request, settings: Settings) -> messages.Complet
     return messages.Complete(
         id=id_,
         uri=request.document.uri,
+        version=request.document.version,
         offset=request.offset,
         tokens=settings.completion_tokens,
         context_tokens=settings.context_tokens,

@@ -104,7 +104,7 @@ class Session:
     def change(self, document: Document, edit: Edit) -> None:
         """Replace a document by its new version, which ``edit`` made of the old one."""
         self.documents[document.uri] = document
-        self.reuse.rhythm.changed(time.monotonic())
+        self.reuse.rhythm.changed(time.monotonic(), edit.text)
         span = edit.span
         change = messages.Changed(document.uri, document.version, span.start, span.end, edit.text)
         self.engine.send(change)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from assist.server.bench.monitor_effects import PROBE, EffectCase, judge, summarize_effects
+from assist.server.bench.monitor_jedi import JediCase, measure_jedi, summarize_jedi
 from assist.server.bench.monitor_positions import KINDS, MonitorPosition, mine
 from assist.server.bench.static_check import find_missing, is_available
 
@@ -70,3 +71,15 @@ def test_answers_in_files_that_are_gone_are_not_judged() -> None:
 def test_mining_draws_the_same_holes_again() -> None:
     assert mine(7, 0.01) == mine(7, 0.01)
     assert {position.kind for position in mine(7, 0.01)} <= set(KINDS)
+
+
+def test_tests_of_jedi_score_the_sets(tmp_path: Path) -> None:
+    (tmp_path / "one.py").write_text(
+        "import os\n#? ['getcwd']\nos.getcw\n#? 3 ['no_such_name']\nos.path\n#? []\nos.zz\n#? int()\n1\n"
+    )
+    cases = list(measure_jedi(tmp_path))
+    assert cases == [
+        JediCase("one.py", 3, names=1, closed=1, wrong=0),
+        JediCase("one.py", 5, names=1, closed=1, wrong=1),
+    ]
+    assert summarize_jedi(cases)["recall"]["share"] == 0.5

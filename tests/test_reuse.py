@@ -166,17 +166,3 @@ async def test_other_places_are_not_looked_ahead_of(monkeypatch: pytest.MonkeyPa
     writer.type("b")
     await asyncio.gather(*writer.tasks)
     assert writer.engine.asked == ["x = "]
-
-
-async def test_the_rhythm_waits_only_in_bursts() -> None:
-    rhythm = Rhythm()
-    assert rhythm.wait_s() == 0
-    for number in range(5):
-        rhythm.changed(number * 0.15)
-    assert 0 < rhythm.wait_s() <= 0.1
-    rhythm.changed(5.0)
-    assert rhythm.wait_s() == 0
-    for number in range(20):
-        rhythm.changed(6 + number * 0.15)
-        rhythm.answered(0.02)
-    assert rhythm.wait_s() == 0

@@ -28,6 +28,7 @@ from assist.server.bench.monitor_effects import (
     name_of,
     summarize_effects,
 )
+from assist.server.bench.monitor_jedi import measure_jedi, summarize_jedi
 from assist.server.bench.monitor_positions import KINDS, MonitorPosition, locate, mine
 from assist.server.bench.report import (
     append_case,
@@ -99,6 +100,12 @@ class ReferenceCase:
 @click.option("--html", "html_path", type=click.Path(path_type=Path), help="Write a page.")
 @click.option("--model", help="Also complete with and without monitors, with this model or file.")
 @click.option("--per-kind", default=40, show_default=True, help="Positions of a kind for --model.")
+@click.option(
+    "--jedi",
+    "jedi_tests",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Score the legal sets by jedi's own tests instead: test/completion of its distribution.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def command(
     limit: int | None,
@@ -111,6 +118,7 @@ def command(
     html_path: Path | None,
     model: str | None,
     per_kind: int,
+    jedi_tests: Path | None,
     as_json: bool,
 ) -> None:
     """Measure the monitors on the code of installed packages.
@@ -121,6 +129,12 @@ def command(
     if mine_seed is not None:
         write_cases(positions, mine(mine_seed))
         click.echo(f"Wrote {positions}.")
+        return
+    if jedi_tests is not None:
+        scores = list(measure_jedi(jedi_tests))
+        if csv_path is not None:
+            write_cases(csv_path, scores)
+        _print(summarize_jedi(scores), scores, html_path, as_json)
         return
     chosen = [
         position

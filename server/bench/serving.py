@@ -315,6 +315,7 @@ def _request(document: Document, at: int) -> Callable[[int], messages.Complete]:
         return messages.Complete(
             id=id_,
             uri=document.uri,
+            version=document.version,
             offset=at,
             tokens=512,
             context_tokens=TOKENS_LARGE // 2,
