@@ -82,4 +82,4 @@ def test_tests_of_jedi_score_the_sets(tmp_path: Path) -> None:
         JediCase("one.py", 3, names=1, closed=1, wrong=0),
         JediCase("one.py", 5, names=1, closed=1, wrong=1),
     ]
-    assert summarize_jedi(cases)["recall"]["share"] == 0.5
+    assert summarize_jedi(cases)["names in it"]["share"] == 0.5

@@ -14,6 +14,7 @@ from assist.analysis.document import Document
 from assist.analysis.document_facts import FactsSource
 from assist.analysis.environment import own_environment
 from assist.analysis.monitors.session import session
+from assist.analysis.monitors.slot import Role
 from assist.analysis.scope import Scope
 from assist.server.bench.report import share
 
@@ -67,8 +68,8 @@ def summarize_jedi(cases: list[JediCase]) -> dict[str, Any]:
     names, closed = sum(case.names for case in cases), sum(case.closed for case in cases)
     return {
         "tests": len(cases),
-        "closed": share(closed, names),
-        "recall": share(closed - sum(case.wrong for case in cases), closed),
+        "names with a set": share(closed, names),
+        "names in it": share(closed - sum(case.wrong for case in cases), closed),
     }
 
 
@@ -85,7 +86,8 @@ def _tests(text: str) -> Iterator[_Test]:
         word = _WORD_END.search(code[:end])
         names = tuple(name for name in ast.literal_eval(match[2]) if _is_name(name))
         if names and word is not None:
-            yield _Test(number + 2, start + word.start(), start + end, names[:NAMES_PER_TEST_MAX])
+            span = start + word.start(), start + len(code)
+            yield _Test(number + 2, *span, names[:NAMES_PER_TEST_MAX])
 
 
 def _is_name(name: str) -> bool:
@@ -102,7 +104,10 @@ def _case(path: Path, text: str, test: _Test, source: FactsSource) -> JediCase:
             continue
         state, _ = state.advance(name)
         state.finish()
-        known = state.tally.cases.values()
+        # The name was written last; what is before it on its line is not asked about.
+        cases = {key: fits for key, fits in state.tally.cases.items() if key[1] is not Role.END}
+        last = max((start for _, _, start in cases), default=0)
+        known = [fits for (_, _, start), fits in cases.items() if start == last]
         closed += bool(known)
         wrong += not all(known)
     return JediCase(path.name, test.line, len(test.names), closed, wrong)
