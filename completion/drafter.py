@@ -22,9 +22,26 @@ OCCURRENCES_MAX = 24
 LONG_MATCH = 8
 # A draft must promise this much more than plain decoding, because promises are estimates.
 GAIN_MIN = 1.08
-# Chance that a drafted token is right, by the length of the match, before anything was seen; and
-# the number of tokens that this counts for.
-PRIOR_CHANCE = (0.0, 0.1, 0.45, 0.55, 0.6, 0.65, 0.7, 0.75, 0.82, 0.85, 0.85, 0.85, 0.88, 0.9, 0.93)
+# Chance that a drafted token is right, by the length of the match, before anything was seen, in the
+# document and in other sources; and the number of tokens that this counts for.
+PRIOR_CHANCE = (0.0, 0.1, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.75, 0.75, 0.8, 0.8, 0.85, 0.85, 0.85)
+PRIOR_CHANCE_ELSEWHERE = (
+    0.0,
+    0.0,
+    0.1,
+    0.2,
+    0.3,
+    0.5,
+    0.5,
+    0.6,
+    0.6,
+    0.6,
+    0.65,
+    0.7,
+    0.7,
+    0.7,
+    0.75,
+)
 PRIOR_WEIGHT = 12.0
 MEMORY_TOKENS = 400.0
 # Cost of evaluating n tokens at once in units of one, before anything was measured.
@@ -118,9 +135,10 @@ class DraftStatistics:
 
     def chance(self, source: str, match: int) -> float:
         """Estimated chance that the next drafted token is right."""
-        bucket = min(match, len(PRIOR_CHANCE) - 1)
+        priors = PRIOR_CHANCE if source == DOCUMENT else PRIOR_CHANCE_ELSEWHERE
+        bucket = min(match, len(priors) - 1)
         right, seen = self.right.get((source, bucket), (0.0, 0.0))
-        return (right + PRIOR_WEIGHT * PRIOR_CHANCE[bucket]) / (seen + PRIOR_WEIGHT)
+        return (right + PRIOR_WEIGHT * priors[bucket]) / (seen + PRIOR_WEIGHT)
 
     def record(self, draft: Draft, accepted: int) -> None:
         """Learn that the first ``accepted`` tokens of a draft were right and the next was not."""
