@@ -43,6 +43,8 @@ PRIOR_CHANCE_ELSEWHERE = (
     0.75,
 )
 PRIOR_WEIGHT = 12.0
+# What was seen in the answer itself counts for more: one that repeats nothing should cost nothing.
+ANSWER_WEIGHT = 6.0
 MEMORY_TOKENS = 400.0
 # Cost of evaluating n tokens at once in units of one, before anything was measured.
 PRIOR_COST = {1: 1.0, 2: 1.3, 4: 1.6, 8: 2.2, 16: 3.3}
@@ -133,12 +135,16 @@ class DraftStatistics:
         self.equal_rows[size] = self.equal_rows.get(size, 0) + 1
         self.is_exact = self.is_exact and equal
 
-    def chance(self, source: str, match: int) -> float:
-        """Estimated chance that the next drafted token is right."""
+    def chance(self, source: str, match: int, tried: int = 0, hits: int = 0) -> float:
+        """Estimated chance that the next drafted token is right.
+
+        ``hits`` of ``tried`` drafted tokens were right earlier in the same answer.
+        """
         priors = PRIOR_CHANCE if source == DOCUMENT else PRIOR_CHANCE_ELSEWHERE
         bucket = min(match, len(priors) - 1)
         right, seen = self.right.get((source, bucket), (0.0, 0.0))
-        return (right + PRIOR_WEIGHT * priors[bucket]) / (seen + PRIOR_WEIGHT)
+        right += PRIOR_WEIGHT * priors[bucket] + ANSWER_WEIGHT * hits
+        return right / (seen + PRIOR_WEIGHT + ANSWER_WEIGHT * tried)
 
     def record(self, draft: Draft, accepted: int) -> None:
         """Learn that the first ``accepted`` tokens of a draft were right and the next was not."""
@@ -185,6 +191,8 @@ class Drafter:
         self._followed: dict[int, tuple[int, int]] = {}
         self._trial: tuple[tuple[int, ...], Logits] | None = None
         self._tried = 0
+        # Drafted tokens of this answer that were judged, and those that were right.
+        self._judged = self._hits = 0
 
     def propose(self, answer: Sequence[int], tokens_max: int) -> Draft | None:
         """What may follow ``answer`` within ``tokens_max`` tokens of it; none where it does not pay."""
@@ -229,6 +237,8 @@ class Drafter:
     def record(self, draft: Draft, accepted: int) -> None:
         """The first ``accepted`` tokens of a draft were right."""
         self._statistics.record(draft, accepted)
+        self._judged += min(accepted + 1, len(draft.tokens))
+        self._hits += accepted
 
     def record_cost(self, size: int, seconds: float) -> None:
         """Evaluating ``size`` tokens at once cost that much."""
@@ -249,7 +259,8 @@ class Drafter:
         expected = chance = 1.0
         best, length = GAIN_MIN, 0
         for index in range(len(draft.tokens)):
-            chance *= statistics.chance(draft.source, draft.match + index)
+            match = draft.match + index
+            chance *= statistics.chance(draft.source, match, self._judged, self._hits)
             expected += chance
             size = index + 2
             if size in BATCH_SIZES and expected / statistics.cost(size) > best:
