@@ -52,19 +52,18 @@ def test_a_match_is_followed_while_it_holds() -> None:
 
 def test_an_answer_that_repeats_nothing_gets_no_more_drafts() -> None:
     statistics = DraftStatistics()
-    index = TokenIndex([*range(40), *range(40)])
-    drafter = Drafter([("document", index)], statistics, [1, 2, 3])
+    sources = [("document", TokenIndex([1, 2, 3, 4, 5, 6]))]
+    drafter = Drafter(sources, statistics, [1, 2, 3])
     answer: list[int] = []
     drafts = 0
-    for token in range(20):
-        draft = drafter.propose([*answer, 30 + token % 3, 4 + token], 100)
-        answer += [30 + token % 3, 4 + token]
+    for _ in range(6):
+        draft = drafter.propose(answer, 100)
+        answer += [9, 1, 2, 3]
         if draft is not None:
             drafts += 1
             drafter.record(draft, 0)
-    assert drafts <= 3
-    other = Drafter([("document", index)], statistics, [1, 2, 3, 4])
-    assert other.propose([], 100) is not None
+    assert drafts == 1
+    assert Drafter(sources, statistics, [1, 2, 3]).propose([], 100) is not None
 
 
 def test_one_row_that_differs_turns_drafting_off() -> None:
