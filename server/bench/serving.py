@@ -136,7 +136,7 @@ async def _starts(model: str, limit: int) -> AsyncIterator[ServingCase]:
                     if kind == "cold":
                         # Idle work writes the state; the warm start is to find it.
                         await asyncio.sleep(3.0)
-                yield ServingCase("initialize", number, initialized_s * 1e3, "ms", kind)
+                yield ServingCase(f"initialize {kind}", number, initialized_s * 1e3, "ms")
                 yield ServingCase(f"first answer {kind}", number, first_s * 1e3, "ms", ghost.text)
 
 
