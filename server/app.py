@@ -8,6 +8,9 @@ import logging
 import signal
 import sys
 from collections.abc import Coroutine
+from typing import Any
+
+from lsprotocol import types as lsp
 
 from assist.server.features import (
     acceptance,
@@ -43,7 +46,25 @@ def create_server() -> AssistServer:
     server = AssistServer()
     for feature in FEATURES:
         feature.register(server)
+    _prepare(server)
     return server
+
+
+def _prepare(server: AssistServer) -> None:
+    """Convert a first request and its answer: cattrs writes code for every type when it first meets it.
+
+    That takes longer than a step of the event loop may, and here there is no loop yet.
+    """
+    converter = server.protocol._converter
+    features = ("completion", "inlineCompletion", "synchronization", "codeAction")
+    capabilities: dict[str, Any] = {"workspace": {}, "window": {}, "general": {}}
+    capabilities["textDocument"] = {key: {} for key in features}
+    request: dict[str, Any] = {"jsonrpc": "2.0", "id": 0, "method": lsp.INITIALIZE}
+    request["params"] = {"capabilities": capabilities}
+    converter.structure(request, lsp.InitializeRequest)
+    synchronization = lsp.TextDocumentSyncOptions(change=lsp.TextDocumentSyncKind.Incremental)
+    result = lsp.InitializeResult(lsp.ServerCapabilities(text_document_sync=synchronization))
+    converter.unstructure(lsp.InitializeResponse(id=0, result=result))
 
 
 def run_stdio() -> int:
