@@ -82,6 +82,18 @@ def test_a_trained_ranker_knows_right_from_wrong(trained: Path) -> None:
     assert ranker.thresholds["quiet"] >= ranker.thresholds["balanced"] >= ranker.thresholds["eager"]
 
 
+@pytest.mark.parametrize(("own", "other", "first"), [(0.5, 0.8, 0), (0.2, 0.8, 1)])
+def test_another_answer_comes_first_only_where_it_is_clearly_better(
+    monkeypatch: pytest.MonkeyPatch, own: float, other: float, first: int
+) -> None:
+    ranker = load_ranker()
+    assert ranker is not None
+    monkeypatch.setattr(type(ranker.model), "run", lambda _, rows: [own, other][: len(rows)])
+    task, found = answers("x = $0\n")
+    ranked = rank(ranker, task, found, "all")
+    assert ranked[0][1].text == found[first].text
+
+
 def test_the_card_says_how_it_was_made(trained: Path) -> None:
     card = (trained / "RANKER.md").read_text(encoding="utf-8")
     assert "on 600 answers of scripted" in card and "| balanced |" in card

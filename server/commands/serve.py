@@ -26,7 +26,7 @@ def command(address: str | None, stdio: bool, verbose: bool) -> int:
     logging.basicConfig(
         level=logging.INFO if verbose else logging.WARNING, stream=sys.stderr, format=LOG_FORMAT
     )
-    # The protocol's types are a thousand classes; collecting garbage between them doubles the start.
+    # The protocol's types are six hundred classes; collecting garbage between them doubles the start.
     gc.disable()
     with kept_compiled():
         from assist.server.app import run_stdio, run_tcp
