@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from jedi import parser_utils
 from jedi.inference.base_value import ContextualizedNode, ValueSet, iterate_values
 from jedi.inference.syntax_tree import infer_trailer
-from parso.parser import ParserSyntaxError
+from jedi.inference.value.iterable import Sequence
+
+from assist.analysis.annotations import (
+    holds_what_is_known,
+    is_certain_annotation,
+    is_described_container,
+)
 
 DEPTH_MAX = 5
 DEFINITIONS_MAX = 12
+ITEMS_SET_MAX = 40
 RETURNS_MAX = 1
 VALUES_MAX = 8
 
@@ -92,10 +98,36 @@ def _union(parts: Iterable[list[Any] | None]) -> list[Any] | None:
 
 
 def _name_values(context: Any, node: Any, depth: int) -> list[Any] | None:
-    names = list(context.goto(node, position=node.start_pos))
+    names = _definitions(context, node)
     if not names or len(names) > DEFINITIONS_MAX:
         return None
     return _union(definition_values(name, depth - 1) for name in names)
+
+
+def _definitions(context: Any, node: Any) -> list[Any]:
+    """The definitions that reach a name. For jedi ``name[key] = value`` is one too; what reaches
+    that is meant."""
+    found: list[Any] = []
+    waiting = list(context.goto(node, position=node.start_pos))
+    for _ in range(ITEMS_SET_MAX):
+        if not waiting:
+            return found
+        name = waiting.pop()
+        if not _sets_item(name):
+            found += [name] if name not in found else []
+            continue
+        before = _scope_of(name).goto(name.tree_name, position=name.tree_name.start_pos)
+        waiting += [other for other in before if other not in waiting]
+    return []
+
+
+def _sets_item(name: Any) -> bool:
+    tree_name = getattr(name, "tree_name", None)
+    return (
+        tree_name is not None
+        and tree_name.get_definition(import_name_always=True) is None
+        and tree_name.get_definition(import_name_always=True, include_setitem=True) is not None
+    )
 
 
 def definition_values(name: Any, depth: int) -> list[Any] | None:
@@ -123,9 +155,8 @@ def _is_certain_definition(name: Any, definition: Any, depth: int) -> bool:
     if kind == "param":
         return _is_certain_parameter(name, definition)
     if kind in ("for_stmt", "sync_comp_for"):
-        return tree_name.parent is definition and _is_certain(
-            context, definition.children[3], depth
-        )
+        values = certain_values(context, definition.children[3], depth)
+        return tree_name.parent is definition and holds_what_is_known(values)
     if kind == "with_stmt":
         item = tree_name.parent
         return item.type == "with_item" and _is_certain(context, item.children[0], depth)
@@ -207,52 +238,6 @@ def _ends_with(target: Any, tree_name: Any) -> bool:
     )
 
 
-def is_certain_annotation(context: Any, annotation: Any) -> bool:
-    """Whether every name in an annotation is known."""
-    leaf = annotation.get_first_leaf()
-    end = annotation.get_last_leaf()
-    while True:
-        if leaf.type == "string" and not _is_in_literal(leaf):
-            forward = _forward_reference(context, leaf)
-            if forward is None or not is_certain_annotation(context, forward):
-                return False
-        if leaf.type == "name":
-            if leaf.value in ("Any", "object"):
-                return False
-            if leaf.parent.type != "trailer":
-                values = context.infer_node(leaf)
-                if not values or any(_is_type_variable(value) for value in values):
-                    return False
-        if leaf is end:
-            return True
-        leaf = leaf.get_next_leaf()
-
-
-def _is_in_literal(leaf: Any) -> bool:
-    node = leaf
-    while node is not None and node.type != "trailer":
-        node = node.parent
-    before = node.get_previous_leaf() if node is not None else None
-    return before is not None and before.value == "Literal"
-
-
-def _forward_reference(context: Any, leaf: Any) -> Any:
-    """The tree of an annotation in quotes; none if it does not parse."""
-    try:
-        node = context.inference_state.grammar.parse(
-            leaf.value.strip("\"'"), start_symbol="eval_input", error_recovery=False
-        )
-    except ParserSyntaxError:
-        return None
-    parser_utils.move(node, leaf.start_pos[0] - 1)
-    node.parent = leaf.parent
-    return node.children[0]
-
-
-def _is_type_variable(value: Any) -> bool:
-    return type(value).__name__ in ("TypeVar", "TypeAlias", "NewTypeFunction", "Any")
-
-
 def _chain_values(context: Any, node: Any, depth: int) -> list[Any] | None:
     """Values of ``a.b(c)[d]``, step by step."""
     children = node.children
@@ -274,6 +259,12 @@ def _chain_values(context: Any, node: Any, depth: int) -> list[Any] | None:
         elif opening == "(":
             if not all(is_certain_call(value, depth) for value in values):
                 return None
+            if receivers and not holds_what_is_known(receivers):
+                return None
+            if any(isinstance(value, Sequence) for value in receivers) and not all(
+                _returns_what_it_says(value) for value in values
+            ):
+                return None
             if all(_returns_self(value) for value in values):
                 values = receivers or None
             elif any(_mentions_self_type(getattr(value, "tree_node", None)) for value in values):
@@ -281,7 +272,7 @@ def _chain_values(context: Any, node: Any, depth: int) -> list[Any] | None:
             else:
                 values = list(infer_trailer(context, ValueSet(values), trailer)) or None
         elif not all(_is_text(value) for value in values):
-            return None
+            values = _union(_described_items(value, trailer, context) for value in values)
     return values
 
 
@@ -296,9 +287,18 @@ def _iterable_of_item(node: Any) -> Any:
     return inner.children[1].children[3]
 
 
+def _returns_what_it_says(value: Any) -> bool:
+    """Whether the type that a function returns does not depend on what its receiver holds; of a
+    display more may be put in than jedi sees."""
+    annotation = getattr(getattr(value, "tree_node", None), "annotation", None)
+    return annotation is not None and is_certain_annotation(
+        value.get_default_param_context(), annotation
+    )
+
+
 def _item_values(context: Any, iterable: Any, depth: int) -> list[Any] | None:
     values = certain_values(context, iterable, depth)
-    if not values:
+    if values is None or not holds_what_is_known(values):
         return None
     return list(iterate_values(ValueSet(values), ContextualizedNode(context, iterable))) or None
 
@@ -385,6 +385,15 @@ def is_certain_call(value: Any, depth: int) -> bool:
 def _is_text(value: Any) -> bool:
     """Whether the items of a value have its own type; what other containers hold is not certain."""
     return bool(value.is_instance()) and value.py__class__().py__name__() in ("str", "bytes")
+
+
+def _described_items(value: Any, trailer: Any, context: Any) -> list[Any] | None:
+    """Values of ``container[key]`` where an annotation says what the container holds."""
+    if is_none(value):
+        return [value]
+    if not is_described_container(value) or not holds_what_is_known([value]):
+        return None
+    return list(infer_trailer(context, ValueSet([value]), trailer)) or None
 
 
 def _has_known_decorators(function: Any) -> bool:

@@ -30,6 +30,10 @@ _LOOSE_CLASSES = frozenset(
 )
 _READ_OF_SELF = re.compile(r"\b(?:self|cls)\.([^\W\d]\w*)(?!\w)(?!\s*(?:[-+*/|&]?=(?!=)|:[^=]*=))")
 _ASSIGNED_ON_SELF = re.compile(r"\b(?:self|cls)\.([^\W\d]\w*)\s*(?:=(?!=)|:|,|\))")
+_ASSIGNED = re.compile(r"\b[^\W\d]\w*\.([^\W\d]\w*)\s*(?:=(?!=)|:[^=\n]*=(?!=))")
+_SLOTS = re.compile(r"^\s*__slots__\s*=\s*([^\n]*(?:\n\s*['\")\]}][^\n]*)*)", re.MULTILINE)
+_WORD_IN_QUOTES = re.compile(r"['\"]([^\W\d]\w*)['\"]")
+_STUBS_WITHOUT_SOURCE = frozenset({"builtins", "typing", "_typeshed", "typing_extensions"})
 # what classes have through the usual metaclasses
 _CLASS_MEMBERS = frozenset(dir(type)) | frozenset(dir(abc.ABCMeta)) | frozenset(dir(enum.EnumMeta))
 
@@ -117,6 +121,29 @@ def names_of(value: Any, context: Any) -> Iterator[str]:
         for filter_ in one.get_filters(origin_scope=context.tree_node):
             for name in filter_.values():
                 yield name.string_name
+    if not value.is_module():
+        yield from _written_names(value if value.is_class() else value.py__class__())
+
+
+def _written_names(cls: Any) -> Iterator[str]:
+    """Attributes in the source of a class and its bases that jedi does not find: slots, what is
+    assigned to a new instance that is not called self, and what the stub of a base leaves out."""
+    for base in list(cls.py__mro__())[:BASES_MAX]:
+        for source in convert_values({base}) if _has_source(base) else [base]:
+            node = None if source.is_compiled() else source.tree_node
+            if node is None or node.type != "classdef" or source.is_stub():
+                continue
+            code = _code(source)
+            yield from _ASSIGNED.findall(code)
+            for slots in _SLOTS.findall(code):
+                yield from _WORD_IN_QUOTES.findall(slots)
+
+
+def _has_source(base: Any) -> bool:
+    """Whether a base comes from a stub and there may be Python code of it."""
+    if base.is_compiled() or not base.is_stub():
+        return False
+    return base.get_root_context().py__name__() not in _STUBS_WITHOUT_SOURCE
 
 
 def extension_names(module: Any) -> frozenset[str]:
@@ -197,11 +224,17 @@ def _is_open_module(module: Any) -> bool:
         return True
     if module.is_stub() and all(other.is_stub() for other in convert_values({module})):
         return not extension_names(module)  # only described, for another version or platform
-    if not module.is_stub() and used(tree, "globals"):
+    if not module.is_stub() and any(_is_called(name) for name in used(tree, "globals")):
         return True
     if any(get_parent_scope(name.parent) is tree for name in used(tree, "__getattr__")):
         return True
     return any(not star for star in _stars(module))
+
+
+def _is_called(name: Any) -> bool:
+    """Whether a name is read to call it, and is no attribute, parameter or keyword."""
+    before, after = name.get_previous_leaf(), name.get_next_leaf()
+    return after == "(" and before not in (".", "def")
 
 
 def _stars(module: Any) -> Iterator[Any]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from assist.analysis.document import Document, Position
-from assist.analysis.lexer import StatementIndex
+from assist.analysis.lexer import LexState, StatementIndex, TokenKind, feed
 from assist.analysis.monitors.blocks import open_blocks, width_of
 
 PLACEHOLDER = "___"
 AFTER_CODE_POINTS_MAX = 4_000
 INDENT_STEP = 4
+_OPENERS = frozenset("([{")
+_CLOSERS = frozenset(")]}")
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,24 @@ def _statement_end(text: str, start: int, offset: int) -> int:
     window = text[start : offset + AFTER_CODE_POINTS_MAX]
     index = StatementIndex()
     index.start_before(window)
+    line_end = text.find("\n", offset)
+    line_end = len(text) if line_end < 0 else line_end
     for at in index.starts:
         if at > offset - start:
-            return start + at - 1
-    line_end = text.find("\n", offset)
-    return len(text) if line_end < 0 else line_end
+            end = start + at - 1
+            return end if _goes_on(text[start:line_end], text[line_end:end]) else line_end
+    return line_end
+
+
+def _goes_on(statement: str, following: str) -> bool:
+    """Whether the lines after a statement's line close what it leaves open, and so belong to it."""
+    state, _ = feed(LexState(), statement)
+    if state.in_text or statement.rstrip().endswith("\\"):
+        return True
+    depth = 0
+    for token in feed(LexState(), following, last=True)[1]:
+        if token.kind is TokenKind.OPERATOR:
+            depth += (token.text in _OPENERS) - (token.text in _CLOSERS)
+            if depth < 0:
+                return True
+    return False

@@ -8,12 +8,14 @@ from typing import Any
 
 from jedi import parser_utils
 from jedi.inference.imports import Importer
+from jedi.parser_utils import get_parent_scope
 from parso.parser import ParserSyntaxError
 
 from assist.analysis.certainty import certain_values, is_none
 from assist.analysis.facts import OPEN, Parameter, Signature, Value
 from assist.analysis.literal_types import annotated_strings
 from assist.analysis.members import MemberCache, defines
+from assist.analysis.narrowing import asked_of
 
 SIGNATURES_MAX = 12
 VALUES_MAX = 8
@@ -21,6 +23,9 @@ PARAMETERS_MAX = 100
 
 # their constructors follow from the fields that a subclass declares
 _FIELD_CLASSES = frozenset({"NamedTuple", "TypedDict"})
+_BASES_WITHOUT_CONSTRUCTOR = frozenset({"Generic", "Protocol"})
+_PLAIN_METACLASSES = frozenset({"type", "ABCMeta"})
+# not what is compiled: its parameters are guessed from its documentation
 _PLAIN_CALLABLES = frozenset(
     {
         "FunctionValue",
@@ -29,11 +34,20 @@ _PLAIN_CALLABLES = frozenset(
         "OverloadedFunctionValue",
         "ClassValue",
         "DataclassWrapper",
-        "CompiledValue",
     }
 )
-_PLATFORM = re.compile(r"version_info|hexversion|sys\.platform|os\.name|python_version|hasattr\(")
-_NARROWING = ("isinstance", "issubclass", "hasattr", "callable", "type", "match")
+_METHODS_OF_CLASSES = frozenset({"ClassMethodGet", "MethodValue", "OverloadedFunctionValue"})
+_METHOD_DECORATORS = frozenset({"classmethod", "staticmethod"})
+# they leave a function as it is called
+_CLEAR_DECORATORS = _METHOD_DECORATORS | {
+    "overload",
+    "typing.overload",
+    "abstractmethod",
+    "abc.abstractmethod",
+}
+_PLATFORM = re.compile(
+    r"version_info|hexversion|sys\.platform|os\.name|python_version|hasattr\((?!self\b)"
+)
 _KINDS = {
     "POSITIONAL_ONLY": "positional",
     "POSITIONAL_OR_KEYWORD": "either",
@@ -54,13 +68,28 @@ def value_of(script: Any, expression: str, position: tuple[int, int], cache: Mem
     node = parse_expression(context, expression, leaf)
     if node is None:
         return OPEN
-    if _is_narrowed(context, node) or _is_for_another_platform(leaf):
+    asked = asked_of(context, node)
+    if asked is None or _is_for_another_platform(leaf):
         return OPEN
-    values = [value for value in certain_values(context, node) or () if not is_none(value)]
+    values = [
+        value
+        for value in certain_values(context, node) or ()
+        if not is_none(value) and asked.allows(value)
+    ]
     strings = _strings(context, node)
     if not values or len(values) > VALUES_MAX:
         return replace(OPEN, strings=strings)
-    return replace(describe(values, context, cache), strings=strings)
+    value = describe([*values, *asked.values], context, cache)
+    if expression.startswith("super(") and any(_is_of_object(found) for found in values):
+        value = replace(value, signatures=None)  # a sibling of the class comes before object
+    members = None if value.members is None else value.members | asked.names
+    return replace(value, members=members, strings=strings)
+
+
+def _is_of_object(method: Any) -> bool:
+    node = getattr(method, "tree_node", None)
+    scope = get_parent_scope(node) if node is not None else None
+    return scope is not None and scope.type == "classdef" and scope.name.value == "object"
 
 
 def _strings(context: Any, node: Any) -> frozenset[str] | None:
@@ -92,19 +121,6 @@ def module_of(script: Any, name: str, cache: MemberCache) -> Value:
         if hasattr(module, "sub_modules_dict"):
             submodules.update(module.sub_modules_dict())
     return replace(describe(modules, context, cache), submodules=frozenset(submodules))
-
-
-def _is_narrowed(context: Any, node: Any) -> bool:
-    """Whether the code around asks for the type of an expression; jedi does not follow that."""
-    scope = context.tree_node
-    asked = f"hasattr({node.get_code(include_prefix=False)},"
-    if any(asked in line for line in context.get_root_context().code_lines or ()):
-        return True
-    code = scope.get_code() if scope.type in ("funcdef", "lambdef") else ""
-    if not any(word in code for word in _NARROWING):
-        return False
-    text = re.escape(node.get_code(include_prefix=False))
-    return bool(re.search(rf"(?:{'|'.join(_NARROWING)})[ (]\s*{text}\b", code))
 
 
 def _is_for_another_platform(leaf: Any) -> bool:
@@ -165,7 +181,7 @@ def _signatures(
     for value in values:
         if not _has_known_call(value, context, cache):
             return None
-        found += [_signature(signature) for signature in value.get_signatures()]
+        found += [_signature(signature) for signature in _ways_to_call(value)]
     if not found and any(_may_be_called(value) for value in values):
         return None
     return tuple(found[:SIGNATURES_MAX]) if len(found) <= SIGNATURES_MAX else None
@@ -174,34 +190,87 @@ def _signatures(
 def _has_known_call(value: Any, context: Any, cache: MemberCache) -> bool:
     if value.is_module():
         return True
+    if type(value).__name__ == "Decoratee":
+        return _is_method_of_class(value)
     if type(value).__name__ not in _PLAIN_CALLABLES and not value.is_instance():
         return False
     if value.is_class():
         is_open = cache.members(value, context) is None
-        return not is_open and not _has_hidden_constructor(value)
+        return not is_open and bool(_constructor(value))
     if value.is_instance():
         return cache.members(value, context) is not None
     node = getattr(value, "tree_node", None)
     if node is None or node.type not in ("funcdef", "lambdef"):
-        return bool(value.is_compiled()) and bool(value.get_signatures())
-    return bool(value.is_stub()) or node.parent.type != "decorated"
+        return False
+    return bool(value.is_stub()) or not _decorators(node)
 
 
-def _has_hidden_constructor(cls: Any) -> bool:
-    """Whether how a class is called does not follow from its own ``__init__``."""
+def _is_method_of_class(value: Any) -> bool:
+    """Whether a decorated value is a class method or a static method and nothing more."""
+    node = getattr(value._original_value, "tree_node", None)
+    is_bound = type(value._wrapped_value).__name__ in _METHODS_OF_CLASSES
+    if node is None or node.type != "funcdef" or not is_bound:
+        return False
+    decorators = _decorators(node)
+    return decorators <= _CLEAR_DECORATORS and len(decorators & _METHOD_DECORATORS) == 1
+
+
+def _decorators(node: Any) -> frozenset[str]:
+    """Names of the decorators of a function, with their arguments."""
+    found = node.get_decorators() if node.type == "funcdef" else ()
+    return frozenset(decorator.get_code().strip().removeprefix("@") for decorator in found)
+
+
+def _ways_to_call(value: Any) -> list[Any]:
+    """jedi's signatures of a value, without the receiver."""
+    if not value.is_class() or _constructor(value) != "__new__":
+        return list(value.get_signatures())
+    # jedi looks for __init__ only
+    makers = value.py__getattribute__("__new__")
+    return [signature.bind(value) for maker in makers for signature in maker.get_signatures()]
+
+
+def _constructor(cls: Any) -> str:
+    """The method that tells how a class is called; empty where it is not known."""
     for base in cls.py__mro__():
+        name = base.py__name__()
+        if name == "object":
+            return "__init__"
+        if name in _BASES_WITHOUT_CONSTRUCTOR:
+            continue
         node = base.tree_node if not base.is_compiled() else None
-        if base.py__name__() == "object":
-            return False
         if node is None or node.type != "classdef":
-            return True
+            return ""
         if not base.is_stub() and node.parent.type == "decorated":
-            return True
-        if defines(base, "__new__"):
-            return True
-        if defines(base, "__init__"):
-            return base.py__name__() in _FIELD_CLASSES
-    return True
+            return ""
+        if _is_from(cls, "__new__", base):
+            return "__new__" if _makes_plainly(cls) else ""
+        if _is_from(cls, "__init__", base):
+            return "" if name in _FIELD_CLASSES else "__init__"
+    return ""
+
+
+def _is_from(cls: Any, method: str, base: Any) -> bool:
+    """Whether a class has a method from one of its bases; for another version of Python the base
+    may have others."""
+    if not defines(base, method):
+        return False
+    nodes = [getattr(found, "tree_node", None) for found in cls.py__getattribute__(method)]
+    known = [node for node in nodes if node is not None]
+    return not known or any(get_parent_scope(node) is base.tree_node for node in known)
+
+
+def _makes_plainly(cls: Any) -> bool:
+    """Whether calling a class does call its ``__new__``, and that is a function as it is written."""
+    metaclasses = cls.get_metaclasses() if hasattr(cls, "get_metaclasses") else ()
+    if any(meta.py__name__() not in _PLAIN_METACLASSES for meta in metaclasses):
+        return False
+    makers = list(cls.py__getattribute__("__new__"))
+    return bool(makers) and all(
+        type(maker).__name__ in _METHODS_OF_CLASSES
+        and (maker.is_stub() or not _decorators(maker.tree_node))
+        for maker in makers
+    )
 
 
 def _may_be_called(value: Any) -> bool:

@@ -15,7 +15,8 @@ from assist.analysis.scope import Scope
 PATIENCE_SECONDS = 60.0
 
 SHAPES = """
-from typing import Literal, Protocol, Self, TypedDict
+import sys, threading
+from typing import Any, Dict, List, Literal, Protocol, Self, TypedDict
 from dataclasses import dataclass
 from enum import Enum
 
@@ -55,6 +56,45 @@ def either(flag):
     if flag:
         return Point(1)
     return missing()
+
+class Maker:
+    @classmethod
+    def named(cls, name, *, size=1): ...
+    @staticmethod
+    async def plain(name, size=1): ...
+    @missing
+    def hidden(self, name): ...
+
+class Made:
+    def __new__(cls, kind): ...
+
+class Versioned:
+    if sys.version_info >= (3, 99):
+        def __new__(cls): ...
+    else:
+        def __init__(self, kind): ...
+
+class Slotted:
+    __slots__ = ("first", "second")
+
+class Built:
+    @classmethod
+    def build(cls):
+        made = cls.__new__(cls)
+        made.late = 1
+        return made
+
+class Runner(threading.Thread): ...
+
+class Takes(Protocol):
+    def __call__(self, kind): ...
+
+def points() -> list[Point]: ...
+def by_name() -> Dict[str, Point]: ...
+def pair() -> tuple[Point, Color]: ...
+def mixed() -> list[Point | missing]: ...
+def loose() -> dict[str, Any]: ...
+def half() -> List[Point | Any]: ...
 """
 
 
@@ -62,6 +102,8 @@ def either(flag):
 def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FactsSource]:
     workspace = tmp_path_factory.mktemp("workspace")
     (workspace / "shapes.py").write_text(SHAPES)
+    (workspace / "named.py").write_text("def f(globals=None):\n    return f(globals=globals)\n")
+    (workspace / "filled.py").write_text("globals()['x'] = 1\n")
     (workspace / "package").mkdir()
     (workspace / "package" / "__init__.py").write_text(
         "from .inner import deep\n__version__ = '1'\n"
@@ -96,6 +138,9 @@ def members(source: FactsSource, before: str, expression: str) -> set[str] | Non
                                                  "area", "both"}),
         ("c = shapes.make('round', {})", "c.center", {"x", "y", "moved"}),
         ("c = [shapes.Point(1)]", "[_ for _ in c][0]", {"x", "y", "moved"}),
+        ("", "shapes.points()[0]", {"x", "y", "moved"}),
+        ("c = shapes.by_name()", "c['a']", {"x", "y", "moved"}),
+        ("", "shapes.pair()[0]", {"x", "y", "moved"}),
     ],
 )  # fmt: skip
 def test_members_of_what_is_certain(
@@ -118,7 +163,16 @@ def test_members_of_what_is_certain(
         ("def f(a, b=1, *c):\n    pass\nx = f", "x"),
         ("if missing:\n    x = 'a'\nelse:\n    x = missing()", "x"),
         ("x = None", "x"),
+        ("x = missing()\nx['a'] = 1", "x"),
+        ("x = {}\nif missing:\n    x = missing()\nx['a'] = 1", "x"),
+        ("x = {}\nx['a'] = shapes.Point(1)", "x.get('a', '')"),
         ("x = [1]", "x[0]"),
+        ("", "shapes.mixed()[0]"),
+        ("", "shapes.loose()['a']"),
+        ("", "shapes.loose().get('a', '')"),
+        ("", "shapes.half()[0]"),
+        ("x = shapes.half()", "[_ for _ in x][0]"),
+        ("x = shapes.half()\nfor y in x: pass", "y"),
         ("x: shapes.Point = missing()\nx = missing()", "x"),
         ("", "1 +"),
         ("", "await x"),
@@ -129,12 +183,112 @@ def test_what_is_not_certain_stays_open(source: FactsSource, before: str, expres
     assert members(source, before, expression) is None
 
 
-def test_a_question_about_the_type_opens_it(source: FactsSource) -> None:
-    before = "def f(p: shapes.Point):\n    {}\n    $0"
-    header = "import shapes\n"
-    plain = facts_at(source, header + before.format("pass")).value("p")
-    asked = facts_at(source, header + before.format("assert isinstance(p, shapes.Circle)"))
-    assert plain.members is not None and asked.value("p") == OPEN
+@pytest.mark.parametrize(
+    ("expression", "name"),
+    [
+        ("shapes.Slotted()", "second"),
+        ("shapes.Built()", "late"),
+        ("shapes.Runner()", "_target"),
+    ],
+)
+def test_attributes_that_no_method_assigns_to_self(
+    source: FactsSource, expression: str, name: str
+) -> None:
+    found = facts_at(source, "import shapes\n$0").value(expression).members
+    assert found is not None and name in found and "other" not in found
+
+
+def test_what_super_calls_is_open_where_it_is_of_a_sibling(source: FactsSource) -> None:
+    marked = """
+        import shapes
+        class A{}:
+            def __init__(self, size):
+                $0
+    """
+    alone = facts_at(source, marked.format("")).value("super().__init__")
+    assert alone.signatures is None
+    inherits = facts_at(source, marked.format("(shapes.Circle)")).value("super().__init__")
+    assert [p.name for p in (inherits.signatures or ())[0].parameters] == ["radius"]
+
+
+@pytest.mark.parametrize("times", [1, 9])
+def test_what_an_item_is_assigned_to_stays_what_it_is(source: FactsSource, times: int) -> None:
+    before = "x = {}\n" + "x['a'] = missing()\n" * times
+    assert {"items", "get"} <= (members(source, before, "x") or set())
+
+
+def test_what_a_container_holds_need_not_be_known(source: FactsSource) -> None:
+    found = facts_at(source, "import shapes\n$0")
+    assert {"items", "get"} <= (found.value("shapes.loose()").members or set())
+    assert {"append"} <= (found.value("shapes.half()").members or set())
+
+
+@pytest.mark.parametrize(
+    ("code", "opens"),
+    [
+        ("pass", False),
+        ("assert isinstance(p, missing.Circle)", True),
+        ("assert isinstance(p, (shapes.Circle, missing.Circle))", True),
+        ("assert type(p) is shapes.Circle", True),
+        ("assert hasattr(p, 'radius')", True),
+        ("match p: ...", True),
+        ("assert isinstance(p.x, int)", False),
+        ("assert type(p.x) is int", False),
+    ],
+)
+def test_a_question_about_the_type_opens_it(source: FactsSource, code: str, opens: bool) -> None:
+    marked = f"import shapes\ndef f(p: shapes.Point):\n    {code}\n    $0"
+    assert (facts_at(source, marked).value("p") == OPEN) is opens
+
+
+@pytest.mark.parametrize("classes", ["Color", "(Color, shapes.Size)", "Color | shapes.Size"])
+def test_what_isinstance_asks_for_is_possible_too(source: FactsSource, classes: str) -> None:
+    marked = f"""
+        import shapes
+        from shapes import Color
+        def f(p: shapes.Point, q):
+            if isinstance(p, {classes}) or isinstance(q, Color):
+                return
+            $0
+    """
+    found = facts_at(source, marked)
+    assert {"moved", "name"} <= (found.value("p").members or set())
+    assert found.value("q") == OPEN
+
+
+@pytest.mark.parametrize(
+    ("code", "has_point", "has_color"),
+    [
+        ("if isinstance(p, Point):\n        pass\n    else:\n        $0", False, True),
+        ("if isinstance(p, (Point, int)):\n        pass\n    elif q:\n        $0", False, True),
+        ("if isinstance(p, Point):\n        $0\n    else:\n        pass", True, True),
+        ("if isinstance(p, Circle):\n        pass\n    else:\n        $0", True, True),
+        ("if q or isinstance(p, Point):\n        pass\n    else:\n        $0", True, True),
+        (
+            "if isinstance(p, Point):\n        pass\n    else:\n        p = q\n        $0",
+            False,
+            False,
+        ),
+    ],
+)
+def test_what_isinstance_denies_is_not_possible(
+    source: FactsSource, code: str, has_point: bool, has_color: bool
+) -> None:
+    marked = f"from shapes import *\ndef f(p: Point | Color, q):\n    {code}\n"
+    found = facts_at(source, marked).value("p").members or ()
+    assert ("moved" in found, "name" in found) == (has_point, has_color)
+
+
+def test_attributes_that_self_is_asked_for_are_possible_too(source: FactsSource) -> None:
+    marked = """
+        class A:
+            def f(self):
+                if hasattr(self, {}):
+                    $0
+    """
+    names = facts_at(source, marked.format("'later'")).value("self").members or set()
+    assert "later" in names and "f" in names and "other" not in names
+    assert facts_at(source, marked.format("later")).value("self") == OPEN
 
 
 def test_code_for_another_version_or_platform_opens_what_it_uses(source: FactsSource) -> None:
@@ -182,6 +336,37 @@ def test_signatures(source: FactsSource) -> None:
     assert make.parameters[0].literals == {"round", "flat"}
     assert found.value("shapes.Circle(1).center").signatures == ()
     assert found.value("shapes").signatures == ()
+
+
+@pytest.mark.parametrize(
+    ("callee", "names"),
+    [
+        ("shapes.Maker.named", [["name", "size"]]),
+        ("shapes.Maker().named", [["name", "size"]]),
+        ("shapes.Maker.plain", [["name", "size"]]),
+        ("datetime.datetime.now", [["tz"]]),
+        ("shapes.Maker().hidden", None),
+        ("('{a}' '{b}').format", None),
+        ("datetime.timedelta", [["days", "seconds", "microseconds", "milliseconds", "minutes",
+                                 "hours", "weeks"]]),
+        ("shapes.Made", [["kind"]]),
+        ("shapes.Versioned", [["kind"]]),
+        ("shapes.Color", None),
+        ("shapes.Takes", [[]]),
+    ],
+)  # fmt: skip
+def test_parameters_of_what_is_called_through_a_class(
+    source: FactsSource, callee: str, names: list[list[str]] | None
+) -> None:
+    signatures = facts_at(source, "import shapes, datetime\n$0").value(callee).signatures
+    found = signatures and [[p.name for p in signature.parameters] for signature in signatures]
+    assert found == names
+
+
+def test_only_a_call_of_globals_makes_a_module_dynamic(source: FactsSource) -> None:
+    found = facts_at(source, "$0")
+    assert "f" in (found.module("named").members or ())
+    assert found.module("filled").members is None
 
 
 def test_modules(source: FactsSource) -> None:

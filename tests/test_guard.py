@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assist.analysis.document import Document
+from assist.analysis.facts import Parameter, Signature, Value
 from assist.analysis.monitors.session import session as watch
-from assist.analysis.monitors.view import Facts
+from assist.analysis.monitors.view import Facts, GivenFacts
 from assist.completion.engine import Completion, EngineSession, complete
 from assist.completion.guard import Guard, LegalSets
 from assist.completion.token_trie import TokenTrie
@@ -56,6 +57,25 @@ def test_an_answer_without_a_legal_way_on_is_dropped() -> None:
 
 def test_what_is_legal_before_the_illegal_part_is_kept() -> None:
     check("def f():\n    $0\nx = 1\n", ["yield\nbreak\n"], "yield")
+
+
+TAKES_SIZE = GivenFacts(
+    known_names=frozenset({"fill"}),
+    values={
+        "fill": Value(signatures=(Signature((Parameter("size", "either"),)),), kind="function"),
+    },
+)
+
+
+def test_a_call_in_the_answer_gets_no_keyword_that_its_function_lacks() -> None:
+    check(
+        "x = $0\n",
+        ["fill(sized=1)\n", "fill(size=1)\n"],
+        "fill(size=1)",
+        facts=TAKES_SIZE,
+        masked=1,
+    )
+    check("x = $0\n", ["fill(other=1)\n"], "fill", facts=TAKES_SIZE, masked=1)
 
 
 TEXTS = st.text(alphabet="ab.(", min_size=1, max_size=4)

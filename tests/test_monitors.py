@@ -146,6 +146,8 @@ def by(marked: str, candidate: str, facts: GivenFacts = FACTS) -> str:
         ("x = $0", "isinstance(path, unknown) and path.stam", ""),
         ("x = $0", "isinstance(unknown, len) and path.stam", "attribute"),
         ("x = hasattr(path, 'stam') and path.$0", "stam", ""),
+        ("x = isinstance($0", "path.stam, unknown)", "attribute"),
+        ("x = isinstance(paths, unknown) and $0", "path.stam", "attribute"),
     ],
 )
 def test_attributes(marked: str, candidate: str, monitor: str) -> None:
@@ -239,6 +241,9 @@ def test_imports(marked: str, candidate: str, monitor: str) -> None:
         ("$0", "open_file(path, mod='r')", "keywords"),
         ("$0", "open_file(path, mode='r', mode='w')", "keywords"),
         ("$0", "anything(path, whatever=1)", ""),
+        ("$0", "open_file(mod='r')", "keywords"),
+        ("x = $0", "len(open_file(file=path, mod='r'))", "keywords"),
+        ("x = $0", "unknown(whatever=1)", ""),
         ("$0", "open_file(path, 'r', path)", "arity"),
         ("$0", "open_file()", "arity"),
         ("match path:\n    case $0", "open_file(mode='r'):", ""),
@@ -315,6 +320,17 @@ def test_classes_and_exceptions(marked: str, candidate: str, monitor: str) -> No
 def test_a_keyword_is_rejected_while_it_is_written() -> None:
     assert check("open_file(path, $0)", "newlx", piece=1).monitor == "names"
     assert said("open_file(path, $0)", "newlines=''", FACTS, 100) == "keywords"
+
+
+@pytest.mark.parametrize("piece", [1, 2, 100])
+def test_what_may_stand_instead_of_a_keyword_is_offered(piece: int) -> None:
+    """The argument may be another keyword, or one without keyword as long as there was none."""
+    verdict = check("x = $0", "open_file(path=path, mode='r')", piece=piece)
+    assert verdict.monitor == "keywords" and verdict.span.start == len("open_file(")
+    assert verdict.legal is not None
+    assert {"file", "mode", "newline", "text"} <= verdict.legal and "path" not in verdict.legal
+    later = check("x = $0", "open_file(file=path, path=1)", piece=piece)
+    assert later.monitor == "keywords" and later.legal == frozenset({"mode", "newline"})
 
 
 def test_without_facts_everything_is_open() -> None:

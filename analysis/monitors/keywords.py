@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from assist.analysis.monitors.monitor import Legal, Monitor
+from assist.analysis.monitors.monitor import EXPRESSION_WORDS, Legal, Monitor
 from assist.analysis.monitors.slot import Role, Slot
 from assist.analysis.monitors.view import View
 
 
 def legal(slot: Slot, view: View) -> Legal:
-    """Keywords that the call accepts and does not have yet."""
-    return accepted_keywords(slot, view)
+    """Keywords that the call accepts and does not have yet; before the first one also what begins
+    an argument without keyword."""
+    keywords = accepted_keywords(slot, view)
+    if keywords is None or slot.frames[-1].keywords:
+        return keywords
+    names = view.names() or frozenset()
+    return (names | EXPRESSION_WORDS).difference({slot.text}) | keywords
 
 
 def accepted_keywords(slot: Slot, view: View) -> Legal:
@@ -29,4 +34,4 @@ def accepted_keywords(slot: Slot, view: View) -> Legal:
     return frozenset(names.difference(slot.frames[-1].keywords))
 
 
-MONITOR = Monitor("keywords", frozenset({Role.KEYWORD_ARGUMENT}), legal, hard=False)
+MONITOR = Monitor("keywords", frozenset({Role.KEYWORD_ARGUMENT}), legal)

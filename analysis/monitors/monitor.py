@@ -13,6 +13,9 @@ NOTHING: frozenset[str] = frozenset()
 # What is written was judged and may stand; there is no list of what else might.
 FINE: frozenset[str] = frozenset({"\0"})
 
+# Words that begin an expression.
+EXPRESSION_WORDS = frozenset({"not", "lambda", "None", "True", "False", "await", "yield"})
+
 
 @dataclass(frozen=True)
 class Monitor:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from assist.analysis.monitors.keywords import accepted_keywords
-from assist.analysis.monitors.monitor import Legal, Monitor
+from assist.analysis.monitors.monitor import EXPRESSION_WORDS, Legal, Monitor
 from assist.analysis.monitors.slot import Role, Slot
 from assist.analysis.monitors.view import View
-
-# Words that begin an expression.
-EXPRESSION_WORDS = frozenset({"not", "lambda", "None", "True", "False", "await", "yield"})
 
 
 def legal(slot: Slot, view: View) -> Legal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from dataclasses import dataclass, field
 
 from assist.analysis.lexer import LexState, Token
@@ -12,6 +13,7 @@ from assist.analysis.monitors.slot import Bracket, Frame, Role, Slot, Use
 SOFT_KEYWORDS = frozenset({"match", "case", "type"})
 
 NARROWING = ("isinstance", "issubclass", "hasattr", "callable", "type")
+_NARROWED_END = re.compile(r"\s*(?:[,)]|:=)")
 
 _BINDING_STARTS = frozenset({"(", ",", "*", "**", "/", "[", "lambda"})
 _EXCEPTION_ENDS = frozenset({":", ",", ")", "as", "", "from"})
@@ -178,8 +180,18 @@ class Place:
         says.
         """
         text = self.text[self.primary : end].rstrip().removesuffix(".").rstrip()
-        is_narrowed = any(f"{question}({text}" in self.text for question in NARROWING)
-        return "" if is_narrowed else text
+        return "" if self._asks_for_type(text) else text
+
+    def _asks_for_type(self, expression: str) -> bool:
+        """Whether the text asks for the type of exactly this expression, not of a longer one."""
+        for question in NARROWING:
+            asked = f"{question}({expression}"
+            at = self.text.find(asked)
+            while at >= 0:
+                if _NARROWED_END.match(self.text, at + len(asked)):
+                    return True
+                at = self.text.find(asked, at + 1)
+        return False
 
     def slot(
         self,
