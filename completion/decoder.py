@@ -108,7 +108,8 @@ def decode(
         if progress:
             progress(answer.text)
         if drafter:
-            draft = answer.legal_part(drafter.propose(answer.tokens, limits.tokens_max))
+            draft = drafter.propose(answer.tokens, limits.tokens_max, answer.usable)
+            draft = answer.legal_part(draft)
         if draft and drafter and drafter.needs_trial(1 + len(draft.tokens)):
             _try_out(kv, answer.tokens[-1], draft, drafter, abort)
             draft = None
@@ -180,6 +181,17 @@ class _Answer:
     def _data(self) -> bytes:
         pieces = self._vocabulary.pieces
         return b"".join([pieces[token] for token in self.tokens])
+
+    def usable(self, tokens: Sequence[int]) -> int:
+        """How many of the drafted ``tokens`` stand before the one that would end the answer."""
+        pieces = self._vocabulary.pieces
+        data = self._data[len(self._heal) :]
+        for count, token in enumerate(tokens):
+            data += pieces[token]
+            text = data.decode("utf-8", "ignore")
+            if token in self._ends or find_stop(self._rules, text) is not None:
+                return count
+        return len(tokens)
 
     def legal_part(self, draft: Draft | None) -> Draft | None:
         """The draft up to its first token that the monitors would reject."""

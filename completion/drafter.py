@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from assist.models.model import Logits
 
 DRAFT_TOKENS_MAX = 15
 # Batches that processors' kernels like; few sizes, so that each is soon measured and tried.
-BATCH_SIZES = frozenset({2, 3, 4, 8, 16})
+BATCH_SIZES = frozenset({2, 3, 4, 6, 8, 16})
 MATCH_TOKENS_MAX = 16
 # Matches are looked up by their last tokens, the longer key first.
 KEY_LENGTHS = (4, 2)
@@ -21,7 +21,7 @@ OCCURRENCES_MAX = 24
 # With a match of so many tokens no other source is searched.
 LONG_MATCH = 8
 # A draft must promise this much more than plain decoding, because promises are estimates.
-GAIN_MIN = 1.08
+GAIN_MIN = 1.12
 # Chance that a drafted token is right, by the length of the match, before anything was seen, in the
 # document and in other sources; and the number of tokens that this counts for.
 PRIOR_CHANCE = (0.0, 0.1, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.75, 0.75, 0.8, 0.8, 0.85, 0.85, 0.85)
@@ -194,8 +194,16 @@ class Drafter:
         # Drafted tokens of this answer that were judged, and those that were right.
         self._judged = self._hits = 0
 
-    def propose(self, answer: Sequence[int], tokens_max: int) -> Draft | None:
-        """What may follow ``answer`` within ``tokens_max`` tokens of it; none where it does not pay."""
+    def propose(
+        self,
+        answer: Sequence[int],
+        tokens_max: int,
+        usable: Callable[[Sequence[int]], int] = len,
+    ) -> Draft | None:
+        """What may follow ``answer`` within ``tokens_max`` tokens of it; none where it does not pay.
+
+        ``usable`` counts the first tokens of a draft that the answer can have a use for.
+        """
         if not self._statistics.is_exact:
             return None
         for token in answer[self._written :]:
@@ -213,7 +221,9 @@ class Drafter:
             self._followed[number] = size, end
             if best is None or size > best.match:
                 best = Draft(_until_gap(index.tokens[end : end + room]), name, size)
-        return self._worthwhile(best) if best and best.tokens else None
+        if best is None:
+            return None
+        return self._worthwhile(replace(best, tokens=best.tokens[: usable(best.tokens)]))
 
     def needs_trial(self, size: int) -> bool:
         """Whether the next batch of this size has to be given to :meth:`begin_trial`."""
@@ -265,7 +275,7 @@ class Drafter:
             size = index + 2
             if size in BATCH_SIZES and expected / statistics.cost(size) > best:
                 best, length = expected / statistics.cost(size), index + 1
-        return Draft(draft.tokens[:length], draft.source, draft.match) if length else None
+        return replace(draft, tokens=draft.tokens[:length]) if length else None
 
 
 def _until_gap(tokens: TokenIds) -> tuple[int, ...]:

@@ -50,6 +50,17 @@ def test_a_match_is_followed_while_it_holds() -> None:
     assert drafter.propose([3, 4, 9], 100) is None
 
 
+def test_nothing_is_drafted_beyond_the_end_of_the_answer() -> None:
+    statistics = DraftStatistics()
+    for size in range(1, 17):
+        statistics.record_cost(size, 1.0)
+    sources = [("document", TokenIndex([1, 2, 3, 4, 5, 6, 7]))]
+    drafter = Drafter(sources, statistics, [1, 2, 3])
+    draft = drafter.propose([], 100, lambda tokens: tokens.index(6))
+    assert draft is not None and draft.tokens == (4, 5)
+    assert drafter.propose([], 100, lambda tokens: 0) is None
+
+
 def test_an_answer_that_repeats_nothing_gets_no_more_drafts() -> None:
     statistics = DraftStatistics()
     sources = [("document", TokenIndex([1, 2, 3, 4, 5, 6]))]

@@ -177,6 +177,18 @@ def test_drafts_never_change_a_text(repeated: str, answer: str) -> None:
     assert completions[0].tokens["generated"] == completions[1].tokens["generated"]
 
 
+def test_a_draft_stops_before_the_end_of_the_line() -> None:
+    """The model's own row says whether the line ends; what stands behind is never asked for."""
+    session = session_of({"x = ": "value\n"})
+    for size in range(1, 17):
+        session.drafts.record_cost(size, 1.0)
+        session.drafts.equal_rows[size] = 99
+    completion = run(session, "x = value\nabcdefghijkl\nx = $0\n", CompletionOptions())
+    assert completion.candidates[0].text == "value"
+    drafted, right = session.drafts.totals["document"]
+    assert drafted == right > 0
+
+
 def texts(script: dict[str, str | list[str]], source: str, candidates: int) -> list[str]:
     session = session_of(script)
     completion = run(session, source, CompletionOptions(candidates=candidates, rank=False))
