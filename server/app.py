@@ -109,6 +109,7 @@ async def _until_exit(server: AssistServer, receive: Coroutine[None, None, None]
     """Run until the client said exit, its stream ended, or its process died."""
     with contextlib.suppress(NotImplementedError):
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.session.leave.set)
+    server.session.engine.prepare()
     receiving = asyncio.create_task(receive)
     leaving = asyncio.create_task(server.session.leave.wait())
     try:

@@ -66,6 +66,9 @@ class EngineProcess:
     restarts: int = 0
     _process: asyncio.subprocess.Process | None = None
     _settings: Settings = field(default_factory=Settings)
+    _settings_known: asyncio.Event = field(default_factory=asyncio.Event)
+    # Whether the process was told folders, documents and settings; before that it hears nothing.
+    _greeted: bool = False
     _answers: dict[int, asyncio.Future[messages.Answer | None]] = field(default_factory=dict)
     _partial: dict[int, Callable[[str], None]] = field(default_factory=dict)
     _next_id: int = 0
@@ -80,15 +83,22 @@ class EngineProcess:
 
     @property
     def pid(self) -> int | None:
-        return self._process.pid if self._process and self._process.returncode is None else None
+        """Process id, none where no process listens yet or any more."""
+        process = self._process if self._greeted else None
+        return process.pid if process and process.returncode is None else None
+
+    def prepare(self) -> None:
+        """Start the process, which loads its libraries and waits for the settings of :meth:`start`."""
+        if self._supervisor is None:
+            self._stopping.clear()
+            self._supervisor = asyncio.create_task(self._supervise())
 
     def start(self, settings: Settings) -> None:
         """Start the process and keep it alive until :meth:`stop`; nothing if it was started."""
-        if self._supervisor is not None:
-            return
-        self._settings = settings
-        self._stopping.clear()
-        self._supervisor = asyncio.create_task(self._supervise())
+        if not self._settings_known.is_set():
+            self._settings = settings
+            self._settings_known.set()
+            self.prepare()
 
     async def restart(self, settings: Settings) -> None:
         """Replace the process by one with new settings; running requests end without an answer."""
@@ -109,6 +119,7 @@ class EngineProcess:
         if self._supervisor is not None:
             await self._supervisor
             self._supervisor = None
+        self._settings_known.clear()
         self._set_state(EngineState("stopped"))
 
     async def is_ready(self) -> bool:
@@ -118,8 +129,8 @@ class EngineProcess:
         return self.state.status == "ready"
 
     def send(self, message: Message) -> None:
-        """Queue a message; nothing happens while there is no process."""
-        process = self._process
+        """Queue a message; nothing happens while no process listens."""
+        process = self._process if self._greeted else None
         if process is None or process.returncode is not None or process.stdin is None:
             return
         transport = process.stdin.transport
@@ -218,7 +229,8 @@ class EngineProcess:
 
     async def _run_once(self) -> None:
         """One life of the process."""
-        self._set_state(EngineState("loading", "Starting the engine"))
+        if self._settings_known.is_set():
+            self._set_state(EngineState("loading", "Starting the engine"))
         self._stderr.clear()
         self._process = process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -237,24 +249,38 @@ class EngineProcess:
         assert process.stdout is not None and process.stderr is not None
         self._pongs = 0
         self._stalled_s = 0.0
-        self._has_changed()
-        for message in self.greeting():
-            self.send(message)
-        self.send(messages.Load(asdict(self._settings)))
-        watch = asyncio.create_task(self._watch())
         errors = asyncio.create_task(self._collect_errors(process.stderr))
+        watch: asyncio.Task[None] | None = None
         try:
-            await self._receive_all(process.stdout)
+            if await self._knows_settings():
+                self._greeted = True
+                self._set_state(EngineState("loading", "Starting the engine"))
+                self._has_changed()
+                for message in self.greeting():
+                    self.send(message)
+                self.send(messages.Load(asdict(self._settings)))
+                watch = asyncio.create_task(self._watch())
+                await self._receive_all(process.stdout)
         except MessageError as error:
             logger.error("The engine talks nonsense (%s); it is replaced.", error)
         finally:
-            watch.cancel()
+            self._greeted = False
+            if watch is not None:
+                watch.cancel()
             self._kill()
             code = await process.wait()
             await asyncio.wait([errors], timeout=TERMINATE_S_MAX)
             self._end_answers()
         if not self._stopping.is_set():
             logger.error("The engine ended (%s). %s", code, " | ".join(self._stderr))
+
+    async def _knows_settings(self) -> bool:
+        """Wait for the settings; false when the engine is stopped before they come."""
+        waits = [asyncio.ensure_future(e.wait()) for e in (self._settings_known, self._stopping)]
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        return not self._stopping.is_set()
 
     async def _receive_all(self, stdout: asyncio.StreamReader) -> None:
         while (message := await read_message(stdout)) is not None:

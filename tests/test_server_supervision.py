@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from pygls.exceptions import JsonRpcException
@@ -116,6 +117,26 @@ async def test_nothing_outlives_the_server() -> None:
         await wait_until_gone(pid)
 
 
+async def test_the_engine_starts_before_the_editor_says_anything() -> None:
+    async with wire(model_file()) as session:
+        pid = await engine_child(session.process.pid)
+        await session.initialize()
+        status = await session.ask("workspace/executeCommand", {"command": "assist.status"})
+        while not status["result"]["engine"]["pid"]:
+            status = await session.ask("workspace/executeCommand", {"command": "assist.status"})
+        assert status["result"]["engine"]["pid"] == pid
+        assert status["result"]["engine"]["restarts"] == 0
+
+
+async def test_an_editor_that_leaves_at_once_leaves_no_engine() -> None:
+    async with wire(model_file()) as session:
+        pid = await engine_child(session.process.pid)
+        assert session.process.stdin is not None
+        session.process.stdin.close()
+        await session.ended()
+        await wait_until_gone(pid)
+
+
 async def test_the_server_leaves_with_its_editor() -> None:
     editor_process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     async with wire() as session:
@@ -123,6 +144,17 @@ async def test_the_server_leaves_with_its_editor() -> None:
         editor_process.kill()
         editor_process.wait()
         assert await session.ended() == 1
+
+
+async def engine_child(parent: int) -> int:
+    """Process id of the engine that the server ``parent`` started, as the system tells it."""
+    children = Path(f"/proc/{parent}/task/{parent}/children")
+    if not children.exists():
+        pytest.skip("this system does not list the children of a process")
+    async with asyncio.timeout(ANSWER_S_MAX):
+        while not (pids := children.read_text().split()):
+            await asyncio.sleep(0.01)
+    return int(pids[0])
 
 
 async def wait_until_gone(pid: int) -> None:

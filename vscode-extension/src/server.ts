@@ -87,13 +87,17 @@ export function createServer(
         status.report("stopped");
       }
     });
+    const typed = typing();
     try {
       await client.start();
       compareVersions(context, client, log);
+      await typed.askAgain();
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       log.channel.error(reason);
       status.report("problem", reason);
+    } finally {
+      typed.dispose();
     }
   }
 
@@ -122,6 +126,29 @@ export function createServer(
     },
     dispose: () => {
       void stop();
+    },
+  };
+}
+
+/**
+ * Whether the user types while the server starts. VS Code asks once, at the key, so without
+ * asking again the ghost text would wait for the next one.
+ */
+function typing(): { askAgain: () => Promise<void>; dispose: () => void } {
+  let typed = false;
+  const watch = vscode.workspace.onDidChangeTextDocument((event) => {
+    typed ||= event.document === vscode.window.activeTextEditor?.document;
+  });
+  return {
+    askAgain: async () => {
+      if (typed) {
+        await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger", {
+          explicit: false,
+        });
+      }
+    },
+    dispose: () => {
+      watch.dispose();
     },
   };
 }
