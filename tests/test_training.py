@@ -144,7 +144,9 @@ def test_mined_tasks_are_found_again_by_offset() -> None:
     ("answer", "form", "exact"),
     [
         ("a + b", "fim", True),
-        ("a + b)", "fim", False),
+        ("a + b)", "fim", True),
+        ("a + b) * 2", "fim", False),
+        ("a + b + c", "fim", False),
         ("a + b) * 2", "prefix", True),
         ("a + bc", "prefix", False),
     ],
@@ -212,28 +214,49 @@ def test_gradients_of_the_low_rank_product() -> None:
     )
 
 
-def test_a_resumed_run_goes_on_as_if_never_stopped(tmp_path: Path) -> None:
+@pytest.mark.parametrize("hard_share", [0.0, 1.0])
+def test_a_resumed_run_goes_on_as_if_never_stopped(tmp_path: Path, hard_share: float) -> None:
     torch = pytest.importorskip("torch")
-    from assist.models.training.train import Recipe, Run, learn, next_batch
+    from assist.models.training.train import Recipe, Run, advance
 
-    examples = [check(SOURCE, end) for end in range(200, 220)]
-    recipe = Recipe(batch_tokens=900, micro_tokens=600, rank=2)
+    data = {"short": [check(SOURCE, end) for end in range(200, 220)]}
+    recipe = Recipe(batch_tokens=900, micro_tokens=600, rank=2, steps=4, hard_share=hard_share)
 
     def run() -> Run:
         network, _, _ = tiny_network()
         return Run(tmp_path, network, recipe)
 
     whole, first = run(), run()
-    losses = [learn(whole, next_batch(whole, {"short": examples}))[0] for _ in range(4)]
+    losses = [advance(whole, data)[0] for _ in range(4)]
     for _ in range(2):
-        learn(first, next_batch(first, {"short": examples}))
+        advance(first, data)
     first.save()
     second = run()
     second.resume()
-    again = [learn(second, next_batch(second, {"short": examples}))[0] for _ in range(2)]
+    again = [advance(second, data)[0] for _ in range(2)]
     assert again == pytest.approx(losses[2:], abs=1e-5)
-    assert losses[3] < losses[0]
+    assert losses[3] < losses[0] or hard_share
     assert torch.isfinite(torch.tensor(losses)).all()
+
+
+def test_what_stayed_hard_is_drawn_again_and_what_is_easy_is_not(tmp_path: Path) -> None:
+    from collections import Counter
+
+    network, _, _ = tiny_network()
+    from assist.models.training.train import Recipe, Run, Seen, next_draws
+
+    examples = [check(SOURCE, end) for end in range(200, 300)]
+    run = Run(tmp_path, network, Recipe(batch_tokens=9000, hard_share=1.0, steps=100))
+    run.step = 90
+    run.cursors["short"] = 1000
+    run.hard = [Seen("short", cursor, float(cursor % 100)) for cursor in range(900, 1000)]
+    drawn = [cursor for _, cursor in next_draws(run, {"short": examples})]
+    again = Counter(cursor % 100 for cursor in drawn if cursor < 1000)
+    assert again and all(60 <= loss < 95 for loss in again)
+    assert max(again.values()) == 1, "an example leaves the list until its new loss is known"
+    assert any(cursor >= 1000 for cursor in drawn)
+    run.step, run.hard = 0, [Seen("short", 0, 1.0)] * 20
+    assert all(cursor > 0 for _, cursor in next_draws(run, {"short": examples}))
 
 
 def test_an_exported_adapter_merges_into_what_was_trained(tmp_path: Path) -> None:
@@ -244,7 +267,7 @@ def test_an_exported_adapter_merges_into_what_was_trained(tmp_path: Path) -> Non
     network, shape, weights = tiny_network()
     import torch
 
-    from assist.models.training.export import export
+    from assist.models.training.export import export, read_adapter
     from assist.models.training.network import Llama, halves_to_rotary, read_network
     from assist.models.training.train import adapter_state
 
@@ -266,6 +289,10 @@ def test_an_exported_adapter_merges_into_what_was_trained(tmp_path: Path) -> Non
     writer.close()
     torch.save({"adapter": adapter_state(network)}, tmp_path / "checkpoint.pt")
     export(tmp_path / "checkpoint.pt", base, adapter, scale=2.0, rank=2)
+    again = read_adapter(adapter, shape)
+    assert set(again) == set(adapter_state(network))
+    for name, tensor in adapter_state(network).items():
+        assert torch.allclose(again[name], tensor, atol=1e-3), name
     merge_adapter(base, adapter, merged, progress=lambda *_: None)
     merged_network = Llama(*read_network(merged), rank=1, scale=0.0)
     tokens, positions = torch.arange(20, 60)[None], torch.arange(40)[None]

@@ -198,9 +198,16 @@ def compatible(piece: bytes, forced: bytes) -> bool:
 
 
 def judge(answer: str, solution: str, suffix: str, format: str) -> tuple[bool, float]:
-    """A prefix-only answer cannot know where to end: it is right if it goes on into the suffix."""
+    """A prefix-only answer cannot know where to end: it is right if it goes on into the suffix.
+
+    One that saw the suffix may repeat its beginning, which the engine cuts off, and nothing else.
+    """
     if format == "fim":
-        exact = answer.rstrip() == solution.rstrip()
+        wanted, shown = solution.rstrip(), answer.rstrip()
+        repeated = shown[len(wanted) :]
+        if shown.startswith(wanted) and suffix.startswith(repeated):
+            answer = answer[: len(wanted)]
+        exact = answer.rstrip() == wanted
     else:
         wanted = solution + suffix[:1].strip()
         exact = answer.startswith(wanted)

@@ -1,4 +1,4 @@
-"""Writes a trained checkpoint as a LoRA GGUF that llama.cpp loads; it never trains."""
+"""Writes a trained checkpoint as a LoRA GGUF that llama.cpp loads, and reads one; it never trains."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ import numpy as np
 import torch
 
 from assist.models.training.examples import PREFIX, SUFFIX
-from assist.models.training.network import ROTARY, Shape, halves_to_rotary, read_network
+from assist.models.training.network import (
+    ROTARY,
+    Shape,
+    halves_to_rotary,
+    read_network,
+    rotary_to_halves,
+)
 
 # llama.cpp takes a vocabulary for one with markers only if a middle marker is named as well; the
 # model was taught without one.
@@ -75,3 +81,16 @@ def write_adapter(
     writer.write_tensors_to_file()
     writer.close()
     partial.replace(target)
+
+
+def read_adapter(path: Path, shape: Shape) -> dict[str, torch.Tensor]:
+    """The low-rank halves of an exported adapter, by the names of this package's network."""
+    state = {}
+    for tensor in gguf.GGUFReader(path).tensors:
+        _, block, linear, _, half = tensor.name.rsplit(".", 4)
+        array = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
+        if half == "lora_b" and linear in ROTARY:
+            array = rotary_to_halves(array, shape.heads if linear == "attn_q" else shape.heads_kv)
+        name = f"blocks.{block}.linears.{linear}.{half.removeprefix('lora_')}"
+        state[name] = torch.from_numpy(np.ascontiguousarray(array))
+    return state
