@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -38,9 +39,11 @@ CONTEXT_TOKENS = 384
 class RankingCase(Hole):
     """One answer: whether it was ``right``, its mean likelihood, the ranker's ``chance`` (-1: none).
 
+    ``alone``: the document held nothing but the function around the hole, as a new file does.
     ``features`` are the values that the ranker sees, as ``name=value``.
     """
 
+    alone: bool
     right: bool
     similar: float
     length: int
@@ -88,25 +91,54 @@ def run_holes(
     options = CompletionOptions(
         tokens_max=TOKENS_MAX, context_tokens_max=CONTEXT_TOKENS, rank=False, speculate=False
     )
-    for source, hole in holes:
-        text = source.text[: hole.start] + source.text[hole.end :]
-        document = Document(f"file:///{hole.path}", text)
-        completion = complete(session, document, document.position_at(hole.start), options)
+    for number, (source, hole) in enumerate(holes):
+        lonely = function_alone(source.text, hole.start, hole.end) if number % 2 else None
+        text, start, end = lonely or (source.text, hole.start, hole.end)
+        document = Document(f"file:///{hole.path}", text[:start] + text[end:])
+        completion = complete(session, document, document.position_at(start), options)
         task, answer = completion.task, completion.answers[0]
         if task is None or not answer.text:
             continue
         values = describe(task, answer)
         chance = ranker.chances(task, [answer])[0] if ranker else -1.0
-        truth = source.text[hole.start :]
         yield RankingCase(
             **asdict(hole),
-            right=is_right(answer.text, truth, source.text[hole.start : hole.end]),
-            similar=_similarity(answer.text, source.text[hole.start : hole.end]),
+            alone=lonely is not None,
+            right=is_right(answer.text, text[start:], text[start:end]),
+            similar=_similarity(answer.text, text[start:end]),
             length=len(answer.text),
             likelihood=round(likelihood(answer), 4),
             chance=round(chance, 4),
             features=_written(values) if with_features else "",
         )
+
+
+def function_alone(text: str, start: int, end: int) -> tuple[str, int, int] | None:
+    """The outermost function around a span as a text of its own, and the span in it; none without one.
+
+    The function of a class stands at its indentation in the text no more.
+    """
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return None
+    first, last = text.count("\n", 0, start) + 1, text.count("\n", 0, max(end - 1, start)) + 1
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        top = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+        if top <= first and last <= (node.end_lineno or 0):
+            lines = text.split("\n")[top - 1 : node.end_lineno]
+            indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
+            if any(line.strip() and not line.startswith(indent) for line in lines):
+                return None
+            offset = sum(len(line) + 1 for line in text.split("\n")[: top - 1])
+            removed = [len(indent) if line.strip() else 0 for line in lines]
+            own = [line[count:] for line, count in zip(lines, removed, strict=True)]
+            start -= offset + sum(removed[: first - top + 1])
+            end -= offset + sum(removed[: last - top + 1])
+            return "\n".join(own) + "\n", start, end
+    return None
 
 
 def is_right(answer: str, following: str, missing: str) -> bool:
@@ -125,12 +157,21 @@ def is_right(answer: str, following: str, missing: str) -> bool:
 def summarise(cases: Sequence[RankingCase], ranker: Ranker | None) -> dict[str, Any]:
     """Share of right answers, and for each threshold what is shown and hidden."""
     right = [case for case in cases if case.right]
-    wrong = [case for case in cases if not case.right]
     figures: dict[str, Any] = {
         "answers": len(cases),
         "right": share(len(right), len(cases)),
         "features": len(FEATURES),
+        **_kept(cases, ranker),
     }
+    lonely = [case for case in cases if case.alone]
+    figures |= {f"function alone, {name}": value for name, value in _kept(lonely, ranker).items()}
+    return figures
+
+
+def _kept(cases: Sequence[RankingCase], ranker: Ranker | None) -> dict[str, Any]:
+    right = [case for case in cases if case.right]
+    wrong = [case for case in cases if not case.right]
+    figures: dict[str, Any] = {}
     for name, least in (ranker.thresholds if ranker else {}).items():
         shown = [case for case in cases if case.chance >= least]
         figures[f"{name}: right kept"] = share(sum(c.right for c in shown), len(right))
