@@ -293,6 +293,12 @@ def test_an_exported_adapter_merges_into_what_was_trained(tmp_path: Path) -> Non
     assert set(again) == set(adapter_state(network))
     for name, tensor in adapter_state(network).items():
         assert torch.allclose(again[name], tensor, atol=1e-3), name
+    zeros = {name: torch.zeros_like(tensor) for name, tensor in again.items()}
+    torch.save({"adapter": zeros}, tmp_path / "zeros.pt")
+    half = tmp_path / "half.gguf"
+    export(tmp_path / "zeros.pt", base, half, scale=2.0, rank=2, start=adapter, share=0.75)
+    for name, tensor in read_adapter(half, shape).items():
+        assert torch.allclose(tensor, again[name] / 4, atol=1e-3), name
     merge_adapter(base, adapter, merged, progress=lambda *_: None)
     merged_network = Llama(*read_network(merged), rank=1, scale=0.0)
     tokens, positions = torch.arange(20, 60)[None], torch.arange(40)[None]

@@ -46,11 +46,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", dest="settings")
     parser.add_argument("--start", type=Path, help="An adapter (GGUF) that a new run goes on from.")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="Export: of the new weights, the rest of --start."
+    )
     parser.add_argument("--adapter", type=Path, help=f"Default: FOLDER/{ADAPTER}")
     parser.add_argument("--tasks", type=Path, help="Mined tasks (CSV); made when missing.")
     parser.add_argument("--format", choices=("fim", "prefix", "fim without suffix"), default="fim")
     parser.add_argument("--candidate", type=Path, help="The GGUF to evaluate; default: merged.")
     parser.add_argument("--output", type=Path, help="Cases (CSV) or picture.")
+    parser.add_argument(
+        "--before", nargs="*", type=Path, default=[], help="Logs of earlier rounds."
+    )
     parser.add_argument("--per-kind", type=int, default=100)
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
@@ -95,6 +101,8 @@ def run_export(options: argparse.Namespace) -> None:
         adapter_of(options),
         scale=recipe.scale,
         rank=recipe.rank,
+        start=options.start if options.share < 1.0 else None,
+        share=options.share,
     )
 
 
@@ -125,7 +133,8 @@ def run_evaluate(options: argparse.Namespace) -> None:
 def run_curve(options: argparse.Namespace) -> None:
     from assist.models.training.curve import draw
 
-    draw(options.folder / "log.csv", options.output or options.folder / "curve.svg")
+    logs = [*options.before, options.folder / "log.csv"]
+    draw(logs, options.output or options.folder / "curve.svg")
 
 
 def adapter_of(options: argparse.Namespace) -> Path:

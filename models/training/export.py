@@ -24,14 +24,27 @@ UNUSED_MIDDLE = 10
 MARKERS = {"fim_pre": PREFIX, "fim_suf": SUFFIX, "fim_mid": UNUSED_MIDDLE}
 
 
-def export(checkpoint: Path, model: Path, target: Path, *, scale: float, rank: int) -> None:
+def export(
+    checkpoint: Path,
+    model: Path,
+    target: Path,
+    *,
+    scale: float,
+    rank: int,
+    start: Path | None = None,
+    share: float = 1.0,
+) -> None:
     """The low-rank differences of ``checkpoint`` as float16, with marker ids and provenance.
 
     A checkpoint of whole matrices (full fine-tuning) is reduced to ``rank`` by its singular
-    values (Eckart and Young 1936).
+    values (Eckart and Young 1936). ``share`` of the new weights and the rest of those that the run
+    went on from, ``start``: the mean of two rounds is better than either (Wortsman et al. 2022,
+    https://arxiv.org/abs/2203.05482).
     """
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["adapter"]
     shape, weights = read_network(model)
+    before = read_adapter(start, shape) if start is not None else {}
+    state |= {name: torch.lerp(old, state[name], share) for name, old in before.items()}
     pairs = {}
     for name in sorted({key.rpartition(".")[0] for key in state}):
         _, block, _, linear = name.split(".")

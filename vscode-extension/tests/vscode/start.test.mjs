@@ -35,9 +35,7 @@ function modelFile() {
 
 /** When the extension's log says that the server was last started, in ms since the epoch. */
 function startedAt(log) {
-  const starts = [
-    ...log.matchAll(/^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) \[info\] starting /gm),
-  ];
+  const starts = [...log.matchAll(/^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}) \[info\] starting /gm)];
   return new Date(starts.at(-1)[1]).getTime();
 }
 
@@ -46,9 +44,7 @@ async function ghostAt(page) {
   const ghost = page.locator(GHOST).first();
   const end = Date.now() + GHOST_MS_MAX;
   while ((await ghost.count()) === 0 && Date.now() < end) {
-    await ghost
-      .waitFor({ timeout: ASK_EVERY_MS })
-      .catch(() => page.keyboard.press("Alt+\\"));
+    await ghost.waitFor({ timeout: ASK_EVERY_MS }).catch(() => page.keyboard.press("Alt+\\"));
   }
   assert.ok((await ghost.count()) > 0, `no ghost text in ${GHOST_MS_MAX} ms`);
   return Date.now();
@@ -86,7 +82,12 @@ test("the first ghost text after the server's start is reported", async () => {
   };
   try {
     const files = { "start.py": sample() };
-    const vs = await startVsCode({ files, settings, machine: settings, env: { ASSIST_HOME: home } });
+    const vs = await startVsCode({
+      files,
+      settings,
+      machine: settings,
+      env: { ASSIST_HOME: home },
+    });
     try {
       report("with VS Code", "cold", await withVsCode(vs));
       await vs.page.waitForTimeout(IDLE_MS);
