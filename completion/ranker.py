@@ -54,8 +54,7 @@ def rank(
     ranker: Ranker | None, task: Task, answers: Sequence[Answer], threshold: Threshold
 ) -> list[tuple[float, Answer]]:
     """Answers that are worth showing with their chances, best first, each text once."""
-    answers = [answer for answer in answers if answer.text]
-    if not answers:
+    if not any(answer.text for answer in answers):
         return []
     if ranker is None:
         chances, thresholds = [likelihood(answer) for answer in answers], LIKELIHOOD_MIN
@@ -65,7 +64,7 @@ def rank(
     best: dict[str, tuple[float, Answer]] = {}
     for chance, answer in zip(chances, answers, strict=True):
         known = best.get(answer.text)
-        if chance >= least and (known is None or known[0] < chance):
+        if answer.text and chance >= least and (known is None or known[0] < chance):
             best[answer.text] = chance, answer
     return sorted(best.values(), key=lambda pair: -pair[0])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,18 @@ def test_another_answer_comes_first_only_where_it_is_clearly_better(
     task, found = answers("x = $0\n")
     ranked = rank(ranker, task, found, "all")
     assert ranked[0][1].text == found[first].text
+
+
+def test_another_answer_does_not_become_the_models_own_where_that_is_empty(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ranker = load_ranker()
+    assert ranker is not None
+    monkeypatch.setattr(type(ranker.model), "run", lambda _, rows: [0.9, 0.8][: len(rows)])
+    task, (own, other) = answers("x = $0\n")
+    ((chance, answer),) = rank(ranker, task, [replace(own, text=""), other], "all")
+    assert answer is other and chance == pytest.approx(0.4)
+    assert rank(ranker, task, [replace(own, text="")], "all") == []
 
 
 def test_the_card_says_how_it_was_made(trained: Path) -> None:
