@@ -53,6 +53,8 @@ export function createServer(
   let client: LanguageClient | undefined;
   let program: string | undefined;
   let restarts: number[] = [];
+  // While the extension asks for what was typed: nobody pressed a key for more than usual.
+  const asking = { byItself: false };
 
   async function start(): Promise<void> {
     const command = (await findServer(context)) ?? (await offerInstall(context, log));
@@ -67,7 +69,7 @@ export function createServer(
       "assist",
       "assist",
       serverOptions(command),
-      clientOptions(context, log, pauses, acceptance, () => {
+      clientOptions(context, log, pauses, acceptance, asking, () => {
         const now = Date.now();
         restarts = restarts.filter((time) => now - time < RESTART_WINDOW_MS);
         restarts.push(now);
@@ -87,17 +89,21 @@ export function createServer(
         status.report("stopped");
       }
     });
-    const typed = typing();
+    const typing = watchTyping();
     try {
       await client.start();
       compareVersions(context, client, log);
-      await typed.askAgain();
+      if (typing.wasSeen()) {
+        asking.byItself = true;
+        await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger");
+      }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
       log.channel.error(reason);
       status.report("problem", reason);
     } finally {
-      typed.dispose();
+      asking.byItself = false;
+      typing.dispose();
     }
   }
 
@@ -131,22 +137,16 @@ export function createServer(
 }
 
 /**
- * Whether the user types while the server starts. VS Code asks once, at the key, so without
- * asking again the ghost text would wait for the next one.
+ * Whether the user types while the server starts, or did so before. VS Code asks once, at the key,
+ * so without asking again the ghost text would wait for the next one.
  */
-function typing(): { askAgain: () => Promise<void>; dispose: () => void } {
-  let typed = false;
+function watchTyping(): { wasSeen: () => boolean; dispose: () => void } {
+  let seen = false;
   const watch = vscode.workspace.onDidChangeTextDocument((event) => {
-    typed ||= event.document === vscode.window.activeTextEditor?.document;
+    seen ||= event.document === vscode.window.activeTextEditor?.document;
   });
   return {
-    askAgain: async () => {
-      if (typed) {
-        await vscode.commands.executeCommand("editor.action.inlineSuggest.trigger", {
-          explicit: false,
-        });
-      }
-    },
+    wasSeen: () => seen || vscode.window.activeTextEditor?.document.isDirty === true,
     dispose: () => {
       watch.dispose();
     },
@@ -162,6 +162,7 @@ function clientOptions(
   log: Log,
   pauses: Pauses,
   acceptance: Acceptance,
+  asking: { readonly byItself: boolean },
   mayRestart: () => boolean,
 ): LanguageClientOptions {
   return {
@@ -203,7 +204,11 @@ function clientOptions(
         if (pauses.isPaused(document)) {
           return [];
         }
-        const answer = await next(document, position, inlineContext, token);
+        const triggerKind = asking.byItself
+          ? vscode.InlineCompletionTriggerKind.Automatic
+          : inlineContext.triggerKind;
+        const asked = { ...inlineContext, triggerKind };
+        const answer = await next(document, position, asked, token);
         if (!token.isCancellationRequested) {
           acceptance.offered(
             document,
