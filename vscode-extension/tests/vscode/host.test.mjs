@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
 import { EXTENSION, startVsCode } from "./harness.mjs";
 
@@ -25,7 +26,8 @@ test("inside the extension host", async (context) => {
     await vs.page.goto(
       `http://127.0.0.1:${vs.port}/?folder=${vs.workspace}&payload=${encodeURIComponent(payload)}`,
     );
-    const timeout = new Promise((resolve) => setTimeout(resolve, HOST_TESTS_MS_MAX, "timeout"));
+    // A timer that counts would keep the process alive when the tests are long over.
+    const timeout = setTimeout(HOST_TESTS_MS_MAX, "timeout", { ref: false });
     const code = await Promise.race([ended, timeout]);
     for (const line of lines.filter((text) => /^(not )?ok /.test(text))) {
       context.diagnostic(line);
