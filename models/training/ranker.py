@@ -258,8 +258,9 @@ def card(data: Data, chances: Array, thresholds: dict[str, float], model: str) -
         f"Trained by `models/training/ranker.py` on {len(right)} answers of {model} to holes in "
         f"{len(set(data.packages))} installed packages with permissive licences, mined by `assist "
         "bench ranking --training`; `make ranker` does both again. "
-        f"{right.sum()} of the answers ({right.mean():.0%}) were right. The answers' text is not "
-        "kept, only the numbers.",
+        f"{right.sum()} of the answers ({right.mean():.0%}) were right. Every second hole was asked "
+        "with nothing but the function around it, as in a new file. The answers' text is not kept, "
+        "only the numbers.",
         "",
         "Packages: " + ", ".join(sorted(set(data.packages))) + ".",
         "",
