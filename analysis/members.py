@@ -129,7 +129,7 @@ def _written_names(cls: Any) -> Iterator[str]:
     """Attributes in the source of a class and its bases that jedi does not find: slots, what is
     assigned to a new instance that is not called self, and what the stub of a base leaves out."""
     for base in list(cls.py__mro__())[:BASES_MAX]:
-        for source in convert_values({base}) if _has_source(base) else [base]:
+        for source in convert_values({base}) if has_source(base) else [base]:
             node = None if source.is_compiled() else source.tree_node
             if node is None or node.type != "classdef" or source.is_stub():
                 continue
@@ -139,7 +139,7 @@ def _written_names(cls: Any) -> Iterator[str]:
                 yield from _WORD_IN_QUOTES.findall(slots)
 
 
-def _has_source(base: Any) -> bool:
+def has_source(base: Any) -> bool:
     """Whether a base comes from a stub and there may be Python code of it."""
     if base.is_compiled() or not base.is_stub():
         return False
@@ -259,8 +259,19 @@ def _has_unknown_base(cls: Any) -> bool:
         found = base.infer()
         if not found or any(not value.is_class() for value in found):
             return True
+    if any(not name.infer() for name in _base_definitions(cls)):
+        return True
     metaclasses = cls.get_metaclasses() if hasattr(cls, "get_metaclasses") else []
     return any(meta.py__name__() not in _PLAIN_METACLASSES for meta in metaclasses)
+
+
+def _base_definitions(cls: Any) -> Iterator[Any]:
+    """Every definition of the names that a class has as bases: of an import that fails and its
+    substitute jedi knows the substitute only."""
+    arguments = cls.tree_node.get_super_arglist()
+    for node in arguments.children if arguments.type == "arglist" else [arguments]:
+        if node.type == "name":
+            yield from cls.parent_context.goto(node, position=node.start_pos)
 
 
 def defines(cls: Any, name: str) -> bool:

@@ -14,7 +14,7 @@ from parso.parser import ParserSyntaxError
 from assist.analysis.certainty import certain_values, is_none
 from assist.analysis.facts import OPEN, Parameter, Signature, Value
 from assist.analysis.literal_types import annotated_strings
-from assist.analysis.members import MemberCache, defines
+from assist.analysis.members import MemberCache, defines, has_source
 from assist.analysis.narrowing import asked_of
 
 SIGNATURES_MAX = 12
@@ -232,10 +232,13 @@ def _ways_to_call(value: Any) -> list[Any]:
 
 def _constructor(cls: Any) -> str:
     """The method that tells how a class is called; empty where it is not known."""
+    # Stubs of installed packages leave out how a class is made that users do not make.
+    is_described = False
     for base in cls.py__mro__():
         name = base.py__name__()
         if name == "object":
-            return "__init__"
+            return "" if is_described else "__init__"
+        is_described = is_described or has_source(base)
         if name in _BASES_WITHOUT_CONSTRUCTOR:
             continue
         node = base.tree_node if not base.is_compiled() else None

@@ -86,6 +86,13 @@ class Built:
 
 class Runner(threading.Thread): ...
 
+try:
+    from missing import Box
+except ImportError:
+    Box = object
+
+class Boxed(Box): ...
+
 class Takes(Protocol):
     def __call__(self, kind): ...
 
@@ -104,6 +111,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FactsSource]:
     (workspace / "shapes.py").write_text(SHAPES)
     (workspace / "named.py").write_text("def f(globals=None):\n    return f(globals=globals)\n")
     (workspace / "filled.py").write_text("globals()['x'] = 1\n")
+    (workspace / "described.py").write_text("class Field:\n    def __init__(self, alias): ...\n")
+    (workspace / "described.pyi").write_text("class Field:\n    alias: str\n")
     (workspace / "package").mkdir()
     (workspace / "package" / "__init__.py").write_text(
         "from .inner import deep\n__version__ = '1'\n"
@@ -155,6 +164,7 @@ def test_members_of_what_is_certain(
         ("", "missing"),
         ("", "shapes.Loose()"),
         ("", "shapes.Unknown()"),
+        ("", "shapes.Boxed()"),
         ("", "shapes.NeedsMore()"),
         ("", "shapes.guess(1)"),
         ("", "shapes.either(1)"),
@@ -353,12 +363,14 @@ def test_signatures(source: FactsSource) -> None:
         ("shapes.Versioned", [["kind"]]),
         ("shapes.Color", None),
         ("shapes.Takes", [[]]),
+        ("shapes.Boxed", None),
+        ("described.Field", None),
     ],
 )  # fmt: skip
 def test_parameters_of_what_is_called_through_a_class(
     source: FactsSource, callee: str, names: list[list[str]] | None
 ) -> None:
-    signatures = facts_at(source, "import shapes, datetime\n$0").value(callee).signatures
+    signatures = facts_at(source, "import shapes, datetime, described\n$0").value(callee).signatures
     found = signatures and [[p.name for p in signature.parameters] for signature in signatures]
     assert found == names
 
