@@ -82,12 +82,8 @@ test("the first ghost text after the server's start is reported", async () => {
   };
   try {
     const files = { "start.py": sample() };
-    const vs = await startVsCode({
-      files,
-      settings,
-      machine: settings,
-      env: { ASSIST_HOME: home },
-    });
+    const options = { files, settings, machine: settings, env: { ASSIST_HOME: home } };
+    const vs = await startVsCode(options);
     try {
       report("with VS Code", "cold", await withVsCode(vs));
       await vs.page.waitForTimeout(IDLE_MS);
@@ -98,12 +94,7 @@ test("the first ghost text after the server's start is reported", async () => {
     } finally {
       await vs.close();
     }
-    const again = await startVsCode({
-      files,
-      settings,
-      machine: settings,
-      env: { ASSIST_HOME: home },
-    });
+    const again = await startVsCode(options);
     try {
       report("with VS Code", "on disk", await withVsCode(again));
     } finally {
