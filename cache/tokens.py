@@ -61,22 +61,16 @@ class TokenBuffer:
             min(self.exact, length),
         )
 
-    def fill(self, tokens: Sequence[int] | Tokens, position: int) -> TokenBuffer:
-        """The buffer after ``tokens`` were evaluated at ``position``, where it had a gap or its end."""
-        index = int(np.searchsorted(self.positions, position))
-        count = len(tokens)
-        new = np.asarray(tokens, np.int32)
+    def fill(self, tokens: Tokens, positions: Tokens) -> TokenBuffer:
+        """The buffer after ``tokens`` were evaluated at ``positions``, its end or gaps of it."""
+        indices = np.searchsorted(self.positions, positions)
+        next_exact = self.exact + np.arange(len(positions), dtype=np.int32)
+        exact = (indices == self.exact) & (positions == next_exact)
         return TokenBuffer(
-            np.concatenate([self.tokens[:index], new, self.tokens[index:]]),
-            np.concatenate(
-                [
-                    self.positions[:index],
-                    np.arange(position, position + count, dtype=np.int32),
-                    self.positions[index:],
-                ]
-            ),
-            np.concatenate([self.changes[:index], np.zeros(count, np.int32), self.changes[index:]]),
-            self.exact + count if self.exact == index == position else self.exact,
+            np.insert(self.tokens, indices, tokens),
+            np.insert(self.positions, indices, positions),
+            np.insert(self.changes, indices, 0),
+            self.exact + (len(exact) if exact.all() else int(exact.argmin())),
         )
 
     def replaced_exactly(self, count: int) -> TokenBuffer:

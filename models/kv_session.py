@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -41,9 +42,10 @@ if TYPE_CHECKING:
 # It also carries out a pending shift, which must never be interrupted.
 FIRST_CHUNK_SECONDS = 0.04
 # Later ones double up to the size that is quickest: a keystroke soon after the first should cost
-# the work of a small one.
-SECOND_CHUNK_TOKENS = 16
+# the work of a small one. A rest is no batch of its own: a batch costs as much as ten tokens.
+SECOND_CHUNK_TOKENS = 32
 CHUNK_TOKENS = 128
+REST_SHARE_MAX = 0.5
 REFRESH_CHUNK_TOKENS = 64
 # A document with fewer tokens is evaluated quicker than it is parked.
 PARK_TOKENS_MIN = 64
@@ -164,7 +166,10 @@ class KvSession:
         """Append ``tokens``; returns the logits of the last ``logits`` of them."""
         if self._buffer.contiguous != len(self._buffer):
             raise RuntimeError("the last prefill was interrupted; prefill again")
-        return self._append(tokens, len(self._buffer), logits, abort)
+        end = len(self._buffer)
+        positions = np.arange(end, end + len(tokens), dtype=np.int32)
+        with self._mirrored(np.asarray(tokens, np.int32), positions):
+            return self.model.evaluate(tokens, end, logits=logits, abort=abort)
 
     def truncate(self, length: int) -> None:
         """Forget everything from index ``length`` on."""
@@ -340,45 +345,56 @@ class KvSession:
         self._buffer = plan.buffer
 
     def _evaluate_gaps(self, plan: EditPlan, abort: Abort | None) -> Logits:
+        """Evaluate what no span fills: all places in one go, or where the model cannot insert one
+        after the other, each with everything behind it out of the way.
+        """
         logits = np.zeros((0, self.model.vocabulary.size), np.float32)
+        places = [np.arange(start, end, dtype=np.int32) for start, end in plan.gaps]
+        if self.model.can_insert:
+            places = [np.concatenate(places)]
         armed: Abort | None = None
-        size = self.pace.tokens_in(FIRST_CHUNK_SECONDS, CHUNK_TOKENS)
-        larger = max(size, SECOND_CHUNK_TOKENS)
+        size_max = min(CHUNK_TOKENS, self.model.batch_tokens_max)
+        size = self.pace.tokens_in(FIRST_CHUNK_SECONDS, size_max)
+        larger = max(size, min(SECOND_CHUNK_TOKENS, size_max))
         try:
-            for start, end in plan.gaps:
-                self._unstage(0, start)
-                at = start
-                while at < end:
-                    chunk = plan.tokens[at : min(at + size, end)].tolist()
-                    wanted = int(at + len(chunk) == len(plan.tokens))
-                    logits = self._append(chunk, at, wanted, armed)
-                    at += len(chunk)
-                    armed, size, larger = abort, larger, min(2 * larger, CHUNK_TOKENS)
+            for place in places:
+                # What was copied stays in STAGE too: an aborted batch takes it out of LIVE.
+                self.model.memory_copy(
+                    STAGE, LIVE, 0, -1 if self.model.can_insert else int(place[0])
+                )
+                while len(place):
+                    if len(place) <= min(size * (1 + REST_SHARE_MAX), size_max):
+                        size = len(place)
+                    chunk, place = place[:size], place[size:]
+                    logits = self._fill(plan.tokens, chunk, armed)
+                    armed, size, larger = abort, larger, min(2 * larger, size_max)
         finally:
-            self._unstage(0, -1)
+            self.model.memory_copy(STAGE, LIVE, 0, -1)
+            self.model.memory_remove(STAGE, 0, -1)
         return logits
 
-    def _append(
-        self, tokens: Sequence[int], position: int, logits: int, abort: Abort | None
-    ) -> Logits:
-        """Evaluate at the end of LIVE; the mirror changes when that succeeded."""
+    def _fill(self, tokens: Tokens, positions: Tokens, abort: Abort | None) -> Logits:
+        """Evaluate ``tokens`` at ``positions`` of LIVE; logits if the last one is among them."""
+        rows = [Row(LIVE, at, int(tokens[at])) for at in positions.tolist()]
+        wanted = int(rows[-1].position == len(tokens) - 1)
+        with self._mirrored(tokens[positions], positions):
+            return self.model.evaluate_rows(rows, logits=wanted, abort=abort)
+
+    @contextmanager
+    def _mirrored(self, tokens: Tokens, positions: Tokens) -> Iterator[None]:
+        """The mirror changes when the evaluation of ``tokens`` in LIVE succeeded."""
         started = time.perf_counter()
         try:
-            rows = self.model.evaluate(tokens, position, sequence=LIVE, logits=logits, abort=abort)
+            yield
         except Aborted:
-            self.model.memory_remove(LIVE, position, -1)
+            self.model.memory_remove(LIVE, int(positions[0]), -1)
             raise
         except Exception:
             self.reset()
             raise
         self.pace.add(len(tokens), time.perf_counter() - started)
         self._evaluated += len(tokens)
-        self._buffer = self._buffer.fill(tokens, position)
-        return rows
-
-    def _unstage(self, start: int, end: int) -> None:
-        self.model.memory_copy(STAGE, LIVE, start, end)
-        self.model.memory_remove(STAGE, start, end)
+        self._buffer = self._buffer.fill(tokens, positions)
 
     def _refresh_chunk(self, count: int, abort: Abort | None) -> None:
         """Evaluate the first inexact tokens again beside the old ones, then exchange them."""

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-# Waiting threads must sleep: libgomp reads these when it is loaded, and spinning costs a factor
-# of ten as soon as another process wants the core.
+# Waiting threads must sleep: libgomp reads these when it is loaded, and spinning for long costs a
+# factor of ten as soon as another process wants the core. Some microseconds of it pay: threads wait
+# for each other a thousand times in a batch, and waking one costs as much.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-os.environ.setdefault("GOMP_SPINCOUNT", "0")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 import llama_cpp as ll
 import numpy as np
@@ -150,6 +151,7 @@ class LlamaModel:
         self.context_tokens_max = int(ll.llama_n_ctx(context))
         self.batch_tokens_max = options.batch_tokens
         self.can_shift = bool(ll.llama_memory_can_shift(self._memory))
+        self.can_insert = self.can_shift and not ll.llama_model_n_swa(handle) and self._inserts()
 
     def tokenize(self, text: str) -> list[int]:
         return self._pieces.tokens(text) if self._pieces else self.tokenize_whole(text)
@@ -171,6 +173,9 @@ class LlamaModel:
         logits: int = 1,
         abort: Abort | None = None,
     ) -> Logits:
+        end = ll.llama_memory_seq_pos_max(self._memory, sequence) + 1
+        if position != end:
+            raise RuntimeError(f"position {position} is not the end of sequence {sequence}, {end}")
         parts: list[Logits] = []
         size = self.batch_tokens_max
         for start in range(0, len(tokens), size):
@@ -184,11 +189,14 @@ class LlamaModel:
             parts.append(self._logits(wanted))
         return np.concatenate(parts) if len(parts) != 1 else parts[0]
 
-    def evaluate_rows(self, rows: Sequence[Row], *, abort: Abort | None = None) -> Logits:
+    def evaluate_rows(
+        self, rows: Sequence[Row], *, logits: int | None = None, abort: Abort | None = None
+    ) -> Logits:
         if abort is not None and abort():
             raise Aborted
-        self._decode(rows, len(rows), abort)
-        return self._logits(len(rows))
+        wanted = len(rows) if logits is None else logits
+        self._decode(rows, wanted, abort)
+        return self._logits(wanted)
 
     def memory_remove(self, sequence: int, start: int, end: int) -> None:
         ll.llama_memory_seq_rm(self._memory, sequence, start, end)
@@ -228,6 +236,16 @@ class LlamaModel:
             ll.llama_free(self._context)
             ll.llama_model_free(self._handle)
             self._context = None
+
+    def _inserts(self) -> bool:
+        """Whether this build evaluates a batch whose positions have a gap (llama_build.cmake)."""
+        try:
+            self.evaluate_rows([Row(LIVE, 0, 0), Row(LIVE, 2, 0)], logits=0)
+        except RuntimeError:
+            _log_lines.clear()
+            return False
+        self.memory_remove(LIVE, 0, -1)
+        return True
 
     def _should_abort(self, _data: Any) -> bool:
         return self._abort is not None and self._abort()

@@ -13,3 +13,13 @@ set(LLAMA_SGEMM "${CMAKE_CURRENT_SOURCE_DIR}/vendor/llama.cpp/ggml/src/ggml-cpu/
 file(READ "${LLAMA_SGEMM}" LLAMA_SGEMM_SOURCE)
 string(REPLACE "if (n < 2)" "if (n < 1)" LLAMA_SGEMM_SOURCE "${LLAMA_SGEMM_SOURCE}")
 file(WRITE "${LLAMA_SGEMM}" "${LLAMA_SGEMM_SOURCE}")
+
+# A batch may only follow the last token of its sequence, although attention looks at positions and
+# not at their order. Without the two checks all the places that an edit changed are one batch. Where
+# they are left in, each place is a batch of its own (LlamaModel.can_insert asks).
+set(LLAMA_BATCH "${CMAKE_CURRENT_SOURCE_DIR}/vendor/llama.cpp/src/llama-batch.cpp")
+file(READ "${LLAMA_BATCH}" LLAMA_BATCH_SOURCE)
+string(REPLACE "if (seq_pos_min(s) != p0 + 1)" "if (false)" LLAMA_BATCH_SOURCE "${LLAMA_BATCH_SOURCE}")
+string(REPLACE "if (seq_pos_max(s) - seq_pos_min(s) + 1 > (int) seq_pos[s].size())" "if (false)"
+       LLAMA_BATCH_SOURCE "${LLAMA_BATCH_SOURCE}")
+file(WRITE "${LLAMA_BATCH}" "${LLAMA_BATCH_SOURCE}")

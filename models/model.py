@@ -41,7 +41,8 @@ class Model(Protocol):
     """A loaded model with its native memory.
 
     Positions are token positions; a sequence holds the positions ``0 .. length-1`` without gaps
-    whenever :meth:`evaluate` is called on it.
+    whenever :meth:`evaluate` is called on it. A token sees those of its sequence that stand
+    before it, in whatever order they were evaluated.
     """
 
     @property
@@ -61,6 +62,10 @@ class Model(Protocol):
     def batch_tokens_max(self) -> int: ...
     @property
     def can_shift(self) -> bool: ...
+    @property
+    def can_insert(self) -> bool:
+        """Whether :meth:`evaluate_rows` takes positions before the last one of their sequence."""
+        ...
 
     def tokenize(self, text: str) -> list[int]:
         """Tokens of plain text: no token added, marker text inside it stays text."""
@@ -84,10 +89,15 @@ class Model(Protocol):
         """
         ...
 
-    def evaluate_rows(self, rows: Sequence[Row], *, abort: Abort | None = None) -> Logits:
-        """Append one token to each of several sequences at once.
+    def evaluate_rows(
+        self, rows: Sequence[Row], *, logits: int | None = None, abort: Abort | None = None
+    ) -> Logits:
+        """Evaluate rows of several sequences, or of several places of one, in one batch.
 
-        Returns their logits, shape ``(len(rows), vocabulary.size)``. Raises :class:`Aborted`.
+        Positions of a sequence rise; each is free, and follows the last of its sequence unless
+        :attr:`can_insert`. Returns the logits of the last ``logits`` rows (none: of all), shape
+        ``(logits, vocabulary.size)``. Raises :class:`Aborted`: then each of the sequences has
+        lost everything from its first row on.
         """
         ...
 

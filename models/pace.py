@@ -1,25 +1,31 @@
-"""How many tokens to evaluate at once, from how quick the last batches were; it never evaluates."""
+"""How many tokens to evaluate at once, from what the last batches took; it never evaluates."""
 
 from __future__ import annotations
 
-# Weight of the newest batch in the running speed.
+# Weight of the newest batch in the running times.
 NEWEST = 0.3
-BATCH_TOKENS_MIN = 8
+# Batches of so few tokens tell what any batch costs; of at least so many, what a token adds.
+FEW_TOKENS_MAX = 2
+MANY_TOKENS_MIN = 8
+TOKEN_SECONDS_MIN = 1e-6
 
 
 class Pace:
-    """Running speed of a model in tokens per second."""
+    """Running time of a batch: a part that every batch costs, and a part for each token."""
 
-    def __init__(self, tokens_per_second: float = 250.0) -> None:
-        self.tokens_per_second = tokens_per_second
+    def __init__(self, batch_seconds: float = 0.02, token_seconds: float = 0.003) -> None:
+        self.batch_seconds = batch_seconds
+        self.token_seconds = token_seconds
 
     def add(self, tokens: int, seconds: float) -> None:
-        """Count a batch; batches too small to tell are ignored."""
-        if tokens < BATCH_TOKENS_MIN:
-            return
-        speed = tokens / max(seconds, 1e-6)
-        self.tokens_per_second += NEWEST * (speed - self.tokens_per_second)
+        """Learn from a batch of ``tokens``; one of neither few nor many tells too little."""
+        if tokens <= FEW_TOKENS_MAX:
+            self.batch_seconds += NEWEST * (seconds - self.batch_seconds)
+        elif tokens >= MANY_TOKENS_MIN:
+            each = max((seconds - self.batch_seconds) / tokens, TOKEN_SECONDS_MIN)
+            self.token_seconds += NEWEST * (each - self.token_seconds)
 
     def tokens_in(self, seconds: float, tokens_max: int) -> int:
-        """Count of tokens that take about ``seconds``, at least one."""
-        return max(1, min(int(self.tokens_per_second * seconds), tokens_max))
+        """Count of tokens that take about ``seconds`` in one batch, at least one."""
+        count = (seconds - self.batch_seconds) / self.token_seconds
+        return max(1, min(int(count), tokens_max))

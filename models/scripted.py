@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,6 +56,7 @@ class ScriptedModel:
         context_tokens: int = 4096,
         batch_tokens: int = 64,
         can_shift: bool = True,
+        can_insert: bool = True,
     ) -> None:
         texts = [bytes([byte]) for byte in range(BYTE_TOKENS)] + [p.encode() for p in pieces]
         text_tokens = len(texts)
@@ -68,6 +70,7 @@ class ScriptedModel:
         self.context_tokens_max = context_tokens
         self.batch_tokens_max = batch_tokens
         self.can_shift = can_shift
+        self.can_insert = can_insert
         self.evaluated: deque[tuple[int, tuple[int, ...]]] = deque(maxlen=EVALUATED_MAX)
         readable = texts[: -1 if reads_markers else text_tokens]
         self._ids = {piece: token for token, piece in enumerate(readable)}
@@ -125,15 +128,22 @@ class ScriptedModel:
         self.evaluated.append((position, tuple(tokens)))
         return self._stacked(rows)
 
-    def evaluate_rows(self, rows: Sequence[Row], *, abort: Abort | None = None) -> Logits:
+    def evaluate_rows(
+        self, rows: Sequence[Row], *, logits: int | None = None, abort: Abort | None = None
+    ) -> Logits:
         self._rotate()
         if abort is not None and abort():
             raise Aborted
         for row in rows:
-            self._check_room(row.sequence, row.position, 1)
+            self._check_room(row.sequence, row.position, 1, inserted=self.can_insert)
             self._append(row.sequence, row.position, row.token)
             self.evaluated.append((row.position, (row.token,)))
-        return self._stacked([self._logits(row.sequence) for row in rows])
+        if abort is not None and abort():
+            for row in rows:
+                self.memory_remove(row.sequence, row.position, -1)
+            raise Aborted
+        wanted = rows[len(rows) - logits :] if logits is not None else rows
+        return self._stacked([self._logits(row.sequence, row.position + 1) for row in wanted])
 
     def memory_remove(self, sequence: int, start: int, end: int) -> None:
         cells = self._cells(sequence)
@@ -197,11 +207,17 @@ class ScriptedModel:
         before = cells.get(position - 1)
         cells[position] = Cell(token, position, origin_after(before, token, position))
 
-    def _check_room(self, sequence: int, position: int, count: int) -> None:
+    def _check_room(
+        self, sequence: int, position: int, count: int, *, inserted: bool = False
+    ) -> None:
         if self._closed:
             raise RuntimeError("the model is closed")
-        if self._cells(sequence).keys() != set(range(position)):
-            raise RuntimeError(f"position {position} is not the end of a gapless sequence")
+        cells = self._cells(sequence)
+        before = set(range(position))
+        if position in cells or not before <= cells.keys():
+            raise RuntimeError(f"position {position} is not free, or not all before it are there")
+        if not inserted and cells.keys() != before:
+            raise RuntimeError(f"position {position} is not the end of its sequence")
         if self.cells + count > self.context_tokens_max:
             raise RuntimeError("no free cell")
 
@@ -224,8 +240,8 @@ class ScriptedModel:
                 return token
         raise AssertionError("every byte is a token")
 
-    def _logits(self, sequence: int) -> Logits:
-        context = self.origins(sequence)
+    def _logits(self, sequence: int, end: int = sys.maxsize) -> Logits:
+        context = [cell for cell in self.origins(sequence) if cell[1] < end]
         if not self._script:
             rotations = [(token, rotation) for token, _, rotation, _ in context]
             return digest_logits(rotations, self.vocabulary.size)

@@ -18,7 +18,7 @@ ALL = ReusePolicy(
     shift_tokens=0,
     inexact_tokens=0,
     run_tokens_min=4,
-    after_tokens_max=0,
+    after_tokens=0,
     tail_tokens=1,
     near_tokens=0,
 )
@@ -88,9 +88,11 @@ def edited(tokens: list[int], random_: random.Random) -> list[int]:
     return (tokens or some)[:200]
 
 
-def run_edits(count: int, seed: int, policy: ReusePolicy = ALL) -> KvSession:
+def run_edits(
+    count: int, seed: int, policy: ReusePolicy = ALL, *, can_insert: bool = True
+) -> KvSession:
     random_ = random.Random(seed)
-    kv = session(policy, context_tokens=256)
+    kv = session(policy, context_tokens=256, can_insert=can_insert)
     tokens = [random_.randrange(97, 123) for _ in range(150)]
     for _ in range(count):
         tokens = edited(tokens, random_)
@@ -112,9 +114,10 @@ def run_edits(count: int, seed: int, policy: ReusePolicy = ALL) -> KvSession:
     return kv
 
 
+@pytest.mark.parametrize("can_insert", [True, False])
 @pytest.mark.parametrize("seed", range(4))
-def test_random_edits_agree_with_no_cache(seed: int) -> None:
-    run_edits(100, seed)
+def test_random_edits_agree_with_no_cache(seed: int, can_insert: bool) -> None:
+    run_edits(100, seed, can_insert=can_insert)
 
 
 @pytest.mark.parametrize("reuse", ["prefix", "off"])
@@ -123,8 +126,9 @@ def test_other_policies_agree_with_no_cache(reuse: str) -> None:
 
 
 @pytest.mark.deep
-def test_ten_thousand_edits_neither_drift_nor_leak() -> None:
-    kv = run_edits(10_000, 99)
+@pytest.mark.parametrize("can_insert", [True, False])
+def test_ten_thousand_edits_neither_drift_nor_leak(can_insert: bool) -> None:
+    kv = run_edits(10_000, 99, can_insert=can_insert)
     assert isinstance(kv.model, ScriptedModel)
     kv.reset()
     assert kv.model.cells == 0
@@ -141,6 +145,19 @@ def test_each_edit_costs_its_tokens() -> None:
     assert check(kv, prompt(text + "x")).evaluated == 1
     moved = text[:80] + text[160:240] + text[80:160] + text[240:]
     assert check(kv, prompt(moved)).evaluated <= 3
+
+
+@pytest.mark.parametrize(("can_insert", "batches"), [(True, 1), (False, 5)])
+def test_all_places_of_an_edit_are_one_batch_where_the_model_can_insert(
+    can_insert: bool, batches: int
+) -> None:
+    kv = session(can_insert=can_insert)
+    check(kv, prompt("".join(f"name{n:03}\n" for n in range(40))))
+    renamed = "".join(f"{'NAME' if n % 10 == 5 else 'name'}{n:03}\n" for n in range(40))
+    calls = iter(range(1_000))
+    check(kv, prompt(renamed), abort=lambda: next(calls) < 0)
+    # It is asked before the prefill, and before and after each batch but the first.
+    assert next(calls) == 1 + 2 * (batches - 1)
 
 
 def test_a_model_that_cannot_shift_reuses_the_prefix_and_says_so() -> None:

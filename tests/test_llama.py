@@ -143,6 +143,37 @@ def test_a_batch_in_the_middle_is_refused_and_costs_only_the_cache(kv: KvSession
 
 
 @pytest.mark.model
+def test_all_places_of_an_edit_in_one_batch_answer_as_one_after_the_other(
+    kv: KvSession, model: LlamaModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = model.tokenize(SOURCE)[:400]
+    edited = [*tokens[:60], 500, *tokens[60:140], 700, *tokens[141:230], *tokens[240:]]
+    prefills = []
+    for can_insert in (True, False):
+        monkeypatch.setattr(model, "can_insert", can_insert)
+        kv.reset()
+        kv.prefill(tokens)
+        prefills.append(kv.prefill(edited))
+        assert kv.buffer.contiguous == len(edited)
+    one, other = prefills
+    assert (one.evaluated, one.shifted) == (other.evaluated, other.shifted)
+    assert one.evaluated < 60
+    assert divergence(one.logits, other.logits) <= NOISE_NATS
+
+
+@pytest.mark.model
+def test_what_stands_behind_an_interrupted_batch_stays(kv: KvSession, model: LlamaModel) -> None:
+    tokens = model.tokenize(SOURCE)[:400]
+    kv.prefill(tokens)
+    inserted = tokens[:100] + model.tokenize("other = [3, 5, 8]\n" * 5) + tokens[100:]
+    with pytest.raises(Aborted):
+        kv.prefill(inserted, abort=abort_after(40))
+    prefill = kv.prefill(inserted)
+    assert prefill.reused + prefill.shifted > 360
+    check(model, inserted, prefill.logits, 0.1)
+
+
+@pytest.mark.model
 def test_neither_chunks_nor_threads_change_a_bit() -> None:
     rows = []
     for threads in (1, 2):

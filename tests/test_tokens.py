@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -7,14 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assist.cache.kv import Reuse, ReusePolicy, plan_edit
-from assist.cache.tokens import EMPTY, Match, TokenBuffer, align
+from assist.cache.tokens import EMPTY, Match, TokenBuffer, Tokens, align
 
 BARE = ReusePolicy(
     gap_tokens=0,
     shift_tokens=0,
     inexact_tokens=0,
     run_tokens_min=2,
-    after_tokens_max=0,
+    after_tokens=0,
     tail_tokens=1,
     near_tokens=0,
 )
@@ -28,7 +29,15 @@ def check(old: str, new: str, *expected: tuple[int, int, int], run_tokens_min: i
 
 
 def buffer(tokens: list[int]) -> TokenBuffer:
-    return EMPTY.fill(tokens, 0)
+    return filled(EMPTY, tokens, (0, len(tokens)))
+
+
+def filled(
+    cache: TokenBuffer, tokens: Sequence[int] | Tokens, *places: tuple[int, int]
+) -> TokenBuffer:
+    """``cache`` after ``places`` of the prompt ``tokens`` were evaluated, all at once."""
+    positions = np.concatenate([np.arange(*place, dtype=np.int32) for place in places])
+    return cache.fill(np.asarray(tokens, np.int32)[positions], positions)
 
 
 def test_head_and_tail_of_any_size_are_found() -> None:
@@ -79,9 +88,12 @@ def test_a_plan_covers_the_prompt_and_evaluates_its_end(
     plan = plan_edit(buffer(old), new, policy)
     assert plan.reused + plan.shifted + plan.evaluated == len(new)
     assert plan.gaps[-1][1] == len(new)
-    after = plan.buffer
-    for start, end in plan.gaps:
-        after = after.fill(new[start:end], start)
+    after = filled(plan.buffer, new, *plan.gaps)
+    one_by_one = plan.buffer
+    for gap in plan.gaps:
+        one_by_one = filled(one_by_one, new, gap)
+    assert after.changes.tolist() == one_by_one.changes.tolist()
+    assert after.exact == one_by_one.exact
     assert after.tokens.tolist() == new
     assert after.positions.tolist() == list(range(len(new)))
     assert reuse == "shift" or not plan.shifted
@@ -91,7 +103,7 @@ def test_exact_tokens_end_at_the_first_change() -> None:
     old = buffer([*range(100)])
     plan = plan_edit(old, [*range(50), 777, *range(50, 100)], BARE)
     assert (plan.reused, plan.shifted, plan.evaluated) == (50, 49, 2)
-    after = plan.buffer.fill([777], 50).fill([99], 100)
+    after = filled(plan.buffer, plan.tokens, (50, 51), (100, 101))
     assert after.exact == 51
     assert np.unique(after.changes[51:100]).tolist() == [1]
 
@@ -105,9 +117,7 @@ def test_changes_add_up_until_the_bound() -> None:
         tokens = [*tokens[:50], 1000 + count, *tokens[50:]]
         plan = plan_edit(cache, tokens, policy)
         shifted.append(plan.shifted > 0)
-        cache = plan.buffer
-        for start, end in plan.gaps:
-            cache = cache.fill(tokens[start:end], start)
+        cache = filled(plan.buffer, tokens, *plan.gaps)
     assert shifted == [True, True, True, False, True]
 
 
@@ -115,20 +125,24 @@ def test_what_feels_a_change_most_is_evaluated() -> None:
     old = [*range(1000)]
     new = [*old[:300], *range(2000, 2010), *old[300:600], 3000, *old[600:]]
     plan = plan_edit(buffer(old), new)
-    assert plan.gaps == ((0 + 300, 320), (610, 615), (1003, 1011))
+    assert plan.gaps == ((300, 314), (610, 615), (1007, 1011))
     assert plan.buffer.changes[-1] == 11
 
 
 def test_everything_is_evaluated_behind_a_change_near_the_end() -> None:
     old = [*range(1000)]
-    plan = plan_edit(buffer(old), [*old[:960], 3000, *old[960:]])
-    assert plan.gaps == ((960, 1001),) and not plan.shifted
+    plan = plan_edit(buffer(old), [*old[:970], 3000, *old[970:]])
+    assert plan.gaps == ((970, 1001),) and not plan.shifted
+
+
+def test_a_deletion_costs_the_last_token() -> None:
+    old = [*range(1000)]
+    plan = plan_edit(buffer(old), [*old[:300], *old[340:600], *old[620:]])
+    assert plan.gaps == ((939, 940),) and plan.shifted == 639
 
 
 def test_typing_at_the_end_costs_its_tokens_also_behind_shifted_ones() -> None:
     old = buffer([*range(1000)])
     plan = plan_edit(old, [*range(300), 3000, *range(300, 1000)])
-    shifted = plan.buffer
-    for start, end in plan.gaps:
-        shifted = shifted.fill(plan.tokens[start:end], start)
+    shifted = filled(plan.buffer, plan.tokens, *plan.gaps)
     assert plan_edit(shifted, [*plan.tokens.tolist(), 7, 8]).evaluated == 2

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from assist.models.kv_session import KvSession
 from assist.models.llama import LlamaOptions
 from assist.models.model import Logits
+from assist.server.bench.peer_server import (
+    PeerOptions,
+    peer_address,
+    peer_command,
+    peer_environment,
+)
 
 LINE_TOKENS_MAX = 24
-# llama-server keeps a run of at least this many tokens when it reuses its cache.
-PEER_RUN_TOKENS = 256
-PEER_MEMORY_MB = 1024
+PEER_MEMORY_MIB = 1024
+ANSWER_SECONDS_MAX = 120.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +52,8 @@ class Lane(Protocol):
         ...
 
     def answer(self, tokens: Sequence[int], document: str) -> Answer: ...
+
+    def close(self) -> None: ...
 
 
 class CacheLane:
@@ -79,6 +90,9 @@ class CacheLane:
         counts = (prefill.reused, prefill.shifted, prefill.evaluated)
         return Answer(*counts, milliseconds, logits, line)
 
+    def close(self) -> None:
+        self.session.model.close()
+
     def _line(self, logits: Logits) -> bytes:
         session, vocabulary = self.session, self.session.model.vocabulary
         line = b""
@@ -92,34 +106,46 @@ class CacheLane:
 
 
 class PeerLane:
-    """llama-server with reuse of its cache, in this process through xllamacpp."""
+    """llama-server with reuse of its cache, in a process of its own."""
 
     name = "llama-server"
 
     def __init__(self, model: Path, options: LlamaOptions) -> None:
-        import xllamacpp
-
-        parameters = xllamacpp.CommonParams()
-        parameters.model.path = str(model)
-        parameters.n_ctx = options.context_tokens
-        parameters.n_batch = parameters.n_ubatch = options.batch_tokens
-        parameters.n_parallel = 1
-        parameters.n_cache_reuse = PEER_RUN_TOKENS
-        parameters.cache_ram_mib = PEER_MEMORY_MB
-        parameters.cpuparams.n_threads = options.threads_decode
-        parameters.cpuparams_batch.n_threads = options.threads_prefill
-        parameters.cpuparams.poll = parameters.cpuparams_batch.poll = 0
-        parameters.verbosity = 0
-        self._server = xllamacpp.Server(parameters)
+        peer = PeerOptions(
+            options.context_tokens,
+            options.batch_tokens,
+            options.threads_decode,
+            options.threads_prefill,
+            PEER_MEMORY_MIB,
+        )
+        self._process = subprocess.Popen(
+            peer_command(str(model), peer),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=peer_environment(peer),
+        )
+        assert self._process.stdout is not None
+        address = None
+        while address is None:
+            address = peer_address(self._process.stdout.readline())
+        self._address = address.netloc
 
     def open(self, tokens: Sequence[int], document: str) -> None:
         self.answer(tokens, document)
 
     def answer(self, tokens: Sequence[int], document: str) -> Answer:
         """Times are the server's own, without the way of the request."""
-        reply: dict[str, Any] = self._server.handle_completions(
-            {"prompt": list(tokens), "n_predict": 1, "cache_prompt": True, "temperature": 0}
-        )
-        timings = reply["timings"]
+        request = {"prompt": list(tokens), "n_predict": 1, "cache_prompt": True, "temperature": 0}
+        headers = {"Content-Type": "application/json"}
+        # It ends a connection that rests for some seconds.
+        with closing(HTTPConnection(self._address, timeout=ANSWER_SECONDS_MAX)) as connection:
+            connection.request("POST", "/completion", json.dumps(request), headers)
+            timings = json.loads(connection.getresponse().read())["timings"]
         cached, evaluated = int(timings["cache_n"]), int(timings["prompt_n"])
         return Answer(cached, 0, evaluated, float(timings["prompt_ms"]), None, None)
+
+    def close(self) -> None:
+        self._process.kill()
+        self._process.wait()

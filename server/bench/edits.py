@@ -7,6 +7,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,9 +73,9 @@ def command(
     started = time.perf_counter()
     options = LlamaOptions(context_tokens + SPARE_TOKENS, threads_decode=0, threads_prefill=0)
     opened = _ordered(open_model(model, options=options), order)
-    lanes = _lanes(opened, model, chosen)
     done = {row.number for row in rows}
-    with show_progress() as progress:
+    with ExitStack() as stack, show_progress() as progress:
+        lanes = _lanes(opened, model, chosen, stack)
         cases = edit_cases(source_files(), seed=seed, limit=limit)
         left = (case for case in cases if case.number not in done)
         for row in run_cases(opened, lanes, left, context_tokens):
@@ -198,17 +199,19 @@ def _tokens(
     return prompt.tokens
 
 
-def _lanes(opened: OpenedModel, name: str, policies: Sequence[str]) -> list[Lane]:
-    """A lane with a native memory of its own for every policy."""
+def _lanes(opened: OpenedModel, name: str, policies: Sequence[str], stack: ExitStack) -> list[Lane]:
+    """A lane with a native memory of its own for every policy; ``stack`` closes them."""
     lanes: list[Lane] = []
     for policy in policies:
         if policy == "peer":
-            lanes.append(PeerLane(Path(opened.model.file), opened.model.options))
+            peer = PeerLane(Path(opened.model.file), opened.model.options)
+            lanes.append(stack.enter_context(closing(peer)))
             continue
         model = opened.model if not lanes else open_model(name, options=opened.model.options).model
         reuse = ReusePolicy("shift" if policy in ("shift", "refreshed") else policy)  # type: ignore[arg-type]
         session = KvSession(model, reuse, memory_bytes_max=LANE_BYTES_MAX)
-        lanes.append(CacheLane(policy, session, refreshed=policy == "refreshed"))
+        lane = CacheLane(policy, session, refreshed=policy == "refreshed")
+        lanes.append(stack.enter_context(closing(lane)))
     return lanes
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 from typing import Any
-from urllib.parse import urlsplit
 
 from assist.server.bench.editors import Ghost
-from assist.server.bench.peer_server import THREADS_PREFILL
+from assist.server.bench.peer_server import (
+    PeerOptions,
+    peer_address,
+    peer_command,
+    peer_environment,
+)
 
 START_S_MAX = 120.0
 # What llama.vim sends by default: lines around the cursor, tokens, and its limits in time.
@@ -41,24 +43,19 @@ class PeerEditor:
         return self._process.pid
 
     async def start(self) -> None:
-        environment = os.environ | {"OMP_NUM_THREADS": str(THREADS_PREFILL)}
         self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "assist.server.bench.peer_server", self._file),
+            *peer_command(self._file, PeerOptions()),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
-            env=environment,
+            env=peer_environment(PeerOptions()),
         )
         assert self._process.stdout is not None
         async with asyncio.timeout(START_S_MAX):
-            while True:
-                line = (await self._process.stdout.readline()).decode().strip()
-                address = urlsplit(line)
-                if address.port or not line:
-                    break
-        if not address.port:
-            raise RuntimeError("llama-server did not start")
-        self._host, self._port = address.hostname or "127.0.0.1", address.port
+            address = None
+            while address is None:
+                address = peer_address((await self._process.stdout.readline()).decode())
+        self._host, self._port = address.hostname or "127.0.0.1", address.port or 0
 
     async def open(self, name: str, text: str) -> None:
         """llama-server knows no documents."""
