@@ -9,7 +9,7 @@ THREADS_MAX = 8
 # From so many rows on several threads always pay: there the work is much more than the waiting.
 MANY_ROWS = 64
 # Several threads must be quicker by this factor: they take the cores that an editor wants too.
-MANY_SHARE_MAX = 0.8
+MANY_SHARE_MAX = 0.85
 # Weight of the newest batch in the running time; the number of batches of a size after which the
 # other choice is tried again, because the machine's load changes.
 NEWEST = 0.3
