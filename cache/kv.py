@@ -187,7 +187,8 @@ def _trimmed(spans: Sequence[Span], length: int, policy: ReusePolicy) -> list[Sp
     """Spans without the tokens that feel a change most; where tokens were only removed, all of them:
     what is left knew more than it needs.
     """
-    if sum(span.size for span in spans) == length - 1:
+    in_order = all(span.old < following.old for span, following in pairwise(spans))
+    if in_order and sum(span.size for span in spans) == length - 1:
         return list(spans)
     kept: list[Span] = []
     before = 0

@@ -141,6 +141,12 @@ def test_a_deletion_costs_the_last_token() -> None:
     assert plan.gaps == ((939, 940),) and plan.shifted == 639
 
 
+def test_a_moved_block_is_more_than_a_deletion() -> None:
+    old = [*range(1000)]
+    plan = plan_edit(buffer(old), [*old[:300], *old[340:400], *old[300:340], *old[400:]])
+    assert plan.evaluated > 1 and plan.shifted == 100 - 2 * 4
+
+
 def test_typing_at_the_end_costs_its_tokens_also_behind_shifted_ones() -> None:
     old = buffer([*range(1000)])
     plan = plan_edit(old, [*range(300), 3000, *range(300, 1000)])
