@@ -52,10 +52,12 @@ _SIMPLE_ASSIGNMENT = re.compile(r"([^\W\d]\w*)\s*=(?!=)(?!\s*[^\W\d]\w*\s*=(?!=)
 
 @dataclass(frozen=True)
 class Names:
-    """Names visible at a place; ``stars`` are modules whose every name is visible too, and
-    ``is_closed`` is false where names may exist that no statement shows."""
+    """Names visible at a place, and all that are ``bound`` anywhere in the file; ``stars`` are
+    modules whose every name is visible too, and ``is_closed`` is false where names may exist that
+    no statement shows."""
 
     visible: frozenset[str]
+    bound: frozenset[str] = frozenset()
     stars: tuple[str, ...] = ()
     is_closed: bool = True
 
@@ -102,6 +104,7 @@ def names_at(placed: Placed, index: StatementIndex, cache: BindingCache) -> Name
     stack = [module]
     chain = [module]
     stars: list[str] = []
+    everything: set[str] = set()
     starts = index.starts
     for position, start in enumerate(starts):
         end = starts[position + 1] if position + 1 < len(starts) else len(text)
@@ -117,6 +120,7 @@ def names_at(placed: Placed, index: StatementIndex, cache: BindingCache) -> Name
             continue
         bound = cache.bound_by(code)
         stack[-1].names |= bound.here
+        everything |= bound.here | bound.inside
         if bound.star:
             stars.append(bound.star)
         if bound.is_global:
@@ -129,7 +133,8 @@ def names_at(placed: Placed, index: StatementIndex, cache: BindingCache) -> Name
     for scope in chain:
         if not scope.is_class or scope is chain[-1]:
             visible |= scope.names
-    return Names(frozenset(visible), tuple(stars), _DYNAMIC.search(text) is None)
+    is_closed = _DYNAMIC.search(text) is None
+    return Names(frozenset(visible), frozenset(everything), tuple(stars), is_closed)
 
 
 def _bound_by(statement: str) -> _Bound:

@@ -17,6 +17,7 @@ from assist.analysis.facts import OPEN, Json, Value, value_from_json
 from assist.analysis.lexer import StatementIndex
 from assist.analysis.placeholder import Placed, place
 from assist.analysis.scope import AHEAD, URGENT, Scope
+from assist.analysis.unbound import unbound_names
 
 QUESTION_SECONDS_MAX = 0.015
 COMPLETION_SECONDS_MAX = 0.030
@@ -108,6 +109,7 @@ class DocumentFacts:
         self._source = source
         self._kept = kept
         self._names: Names | None = None
+        self._unbound: frozenset[str] | None = None
         self._asked: dict[tuple[str, str], Future[Any]] = {}
         self._known: dict[tuple[str, str], Value] = {}
         self.forget_time()
@@ -124,17 +126,36 @@ class DocumentFacts:
 
     def names(self) -> frozenset[str] | None:
         """Every name that the statement can read; none where star imports bring unknown ones."""
+        names = self._names_here()
+        starred = self._starred(names)
+        return None if starred is None else names.visible | starred
+
+    def unbound(self) -> frozenset[str]:
+        """Names that the rest of the file reads and nothing binds; empty where that is not known."""
+        if self._unbound is None:
+            names = self._names_here()
+            starred = self._starred(names)
+            if starred is None:
+                return frozenset()
+            self._unbound = unbound_names(self.placed.document.text, names.bound | starred)
+        return self._unbound
+
+    def _names_here(self) -> Names:
         if self._names is None:
             self._names = names_at(self.placed, self._kept.placed_index, self._kept.bindings)
-        if not self._names.is_closed:
+        return self._names
+
+    def _starred(self, names: Names) -> frozenset[str] | None:
+        """Names that star imports bring; none where some may be unknown."""
+        if not names.is_closed:
             return None
-        visible = self._names.visible
-        for module in self._names.stars:
+        starred: frozenset[str] = frozenset()
+        for module in names.stars:
             members = self.module(module).members
             if members is None:
                 return None
-            visible |= members
-        return visible
+            starred |= members
+        return starred
 
     def value(self, expression: str) -> Value:
         """What an expression is at the place; open when the answer does not come in time."""

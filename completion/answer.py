@@ -133,7 +133,7 @@ def decode_answers(task: Task, logits: Logits) -> list[Answer]:
             BRANCHES_PER_CANDIDATE * (options.candidates - 1),
             trie=session.trie,
             ends=session.ends,
-            heal=task.prompt.heal_tokens,
+            heal=task.prompt.heal,
         )
         for start in starts:
             if len({answer.text for answer in answers if answer.text}) >= options.candidates:
@@ -157,7 +157,7 @@ def _answer(task: Task, logits: Logits, given: Sequence[tuple[int, Logits]]) -> 
         ),
         trie=session.trie,
         ends=session.ends,
-        heal=prompt.heal_tokens,
+        heal=prompt.heal,
         given=given,
         drafter=task.drafter() if options.speculate else None,
         guard=guard,
@@ -180,7 +180,7 @@ def _guard(task: Task) -> Guard | None:
         return None
     seconds_max = task.options.monitor_ms_max / 1e3
     sets = task.session.legal_sets
-    return Guard(sets, prompt.heal, prompt.prefix, [state], seconds_max=seconds_max)
+    return Guard(sets, prompt.heal.data, prompt.prefix, [state], seconds_max=seconds_max)
 
 
 def _shown(task: Task, decoded: Decoded, guard: Guard | None) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate
 from typing import Literal
 
 import numpy as np
@@ -14,7 +13,7 @@ from assist.analysis.monitors.verdict import ACCEPTED
 from assist.completion.drafter import Draft, Drafter
 from assist.completion.guard import ALLOWED_MASS_MIN, LEGAL_MASS_MIN, Guard
 from assist.completion.stop import StopRules, find_stop, loops
-from assist.completion.token_trie import TokenTrie, choose_forced
+from assist.completion.token_trie import NO_HEAL, Heal, TokenTrie, choose_forced
 from assist.models.kv_session import KvSession
 from assist.models.model import Abort, Logits
 from assist.models.vocabulary import Vocabulary
@@ -65,7 +64,7 @@ def decode(
     *,
     trie: TokenTrie,
     ends: frozenset[int],
-    heal: Sequence[int] = (),
+    heal: Heal = NO_HEAL,
     given: Sequence[tuple[int, Logits]] = (),
     drafter: Drafter | None = None,
     guard: Guard | None = None,
@@ -80,7 +79,7 @@ def decode(
     answer. ``progress`` hears the text so far. Raises :class:`assist.models.model.Aborted` on ``abort``; ``kv``
     stays valid and may hold the answer's tokens.
     """
-    answer = _Answer(kv.model.vocabulary, rules, limits, tuple(heal), trie, ends, guard)
+    answer = _Answer(kv.model.vocabulary, rules, limits, heal, trie, ends, guard)
     start = len(kv.tokens)
     draft: Draft | None = None
     rows = logits[-1:]
@@ -124,7 +123,7 @@ class _Answer:
         vocabulary: Vocabulary,
         rules: StopRules,
         limits: Limits,
-        heal: tuple[int, ...],
+        heal: Heal,
         trie: TokenTrie,
         ends: frozenset[int],
         guard: Guard | None,
@@ -134,7 +133,7 @@ class _Answer:
         self.scores: list[float] = []
         self.drafted = self.accepted = 0
         self._rules, self._limits = rules, limits
-        self._heal_tokens, self._heal = heal, vocabulary.detokenize(heal)
+        self._heal = heal
         self._vocabulary, self._trie, self._ends, self._guard = vocabulary, trie, ends, guard
 
     def take(self, row: Logits) -> Reason | Literal["retry"] | None:
@@ -175,7 +174,7 @@ class _Answer:
     @property
     def text(self) -> str:
         """Text after the healed bytes; a character that is not complete yet is left out."""
-        return self._data[len(self._heal) :].decode("utf-8", "ignore")
+        return self._data[len(self._heal.data) :].decode("utf-8", "ignore")
 
     @property
     def _data(self) -> bytes:
@@ -185,7 +184,7 @@ class _Answer:
     def usable(self, tokens: Sequence[int]) -> int:
         """How many of the drafted ``tokens`` stand before the one that would end the answer."""
         pieces = self._vocabulary.pieces
-        data = self._data[len(self._heal) :]
+        data = self._data[len(self._heal.data) :]
         for count, token in enumerate(tokens):
             data += pieces[token]
             text = data.decode("utf-8", "ignore")
@@ -224,17 +223,19 @@ class _Answer:
                 return None
             row = row.copy()
             row[list(banned)] = -np.inf
-        allowed = guard.masks.get(at) if guard else None
-        if guard and allowed is not None:
-            mass = float(np.exp(row[allowed] - _log_sum(row)).sum())
+        mask = guard.masks.get(at) if guard else None
+        if guard and mask is not None:
+            mass = float(np.exp(row[mask.tokens] - _log_sum(row)).sum())
             guard.masked += 1
             guard.legal_mass = min(guard.legal_mass, mass)
-            if mass < LEGAL_MASS_MIN:
-                return None
-            # An end is never masked: it leaves the answer as it is.
-            allowed = np.append(allowed, sorted(self._ends))
+            allowed = mask.tokens
+            if not mask.is_bias:
+                if mass < LEGAL_MASS_MIN:
+                    return None
+                # An end is never masked: it leaves the answer as it is.
+                allowed = np.append(allowed, sorted(self._ends))
             return int(allowed[row[allowed].argmax()])
-        return choose(row, self._trie, self._heal_tokens, len(self._data))
+        return choose(row, self._trie, self._heal, len(self._data))
 
     def _judged(self, reason: Reason | None, shown: str) -> Reason | Literal["retry"] | None:
         """``reason``, unless the monitors reject what was written."""
@@ -243,14 +244,16 @@ class _Answer:
             return reason
         verdict = ACCEPTED
         if reason != "end":
-            verdict = guard.advance(self._heal + shown.encode() if reason == "stop" else self._data)
+            verdict = guard.advance(
+                self._heal.data + shown.encode() if reason == "stop" else self._data
+            )
         if verdict.accepted and reason in ("end", "stop"):
             verdict = guard.finish()
-            if reason == "end" and not verdict.accepted:
+            if reason == "end" and not (verdict.accepted or verdict.is_bias):
                 return "illegal"
         if verdict.accepted:
             return reason
-        kept = guard.reject(verdict, self.tokens)
+        kept = guard.reject(verdict, self.tokens, ended=reason == "end")
         if kept is None:
             return "illegal"
         del self.tokens[kept:]
@@ -306,17 +309,14 @@ def _log_probability(row: Logits, token: int) -> float:
     return float(row[token]) - _log_sum(row)
 
 
-def choose(row: Logits, trie: TokenTrie, heal: Sequence[int], written: int) -> int:
-    """Most probable token after ``written`` bytes of an answer that begins with the ``heal`` tokens."""
-    pieces = trie.vocabulary.pieces
-    starts = dict(zip(accumulate((len(pieces[t]) for t in heal), initial=0), heal, strict=False))
-    forced = trie.vocabulary.detokenize(tuple(heal))[written:]
-    token = choose_forced(row, trie, forced, starts.get(written)) if forced else None
+def choose(row: Logits, trie: TokenTrie, heal: Heal, written: int) -> int:
+    """Most probable token after ``written`` bytes of an answer that begins with ``heal``."""
+    token = choose_forced(row, trie, heal, written) if written < len(heal.data) else None
     return int(row.argmax()) if token is None else token
 
 
 def branches(
-    decoded: Decoded, count: int, *, trie: TokenTrie, ends: frozenset[int], heal: Sequence[int]
+    decoded: Decoded, count: int, *, trie: TokenTrie, ends: frozenset[int], heal: Heal
 ) -> list[tuple[tuple[int, Logits], ...]]:
     """Starts of the ``count`` most probable other answers: the same tokens up to one, then the next best.
 

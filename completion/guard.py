@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -95,6 +96,14 @@ class _Step:
     seconds: float
 
 
+class Mask(NamedTuple):
+    """Tokens that may stand at a place; with ``is_bias`` whatever the model thinks of them, because
+    analysis knows that they are wanted."""
+
+    tokens: TokenIds
+    is_bias: bool
+
+
 @dataclass
 class Guard:
     """The monitors beside one answer: their state after each of its tokens.
@@ -109,7 +118,7 @@ class Guard:
     head: str
     states: list[MonitorState]
     written: list[bytes] = field(default_factory=lambda: [b""])
-    masks: dict[int, TokenIds] = field(default_factory=dict)
+    masks: dict[int, Mask] = field(default_factory=dict)
     banned: dict[int, list[int]] = field(default_factory=dict)
     masked: int = 0
     rejected: int = 0
@@ -149,7 +158,7 @@ class Guard:
     def accepts(self, text: str) -> bool:
         """Whether ``text`` may stand as the whole answer, with all that is known by now."""
         started = time.thread_time()
-        state, verdict = self.states[0].advance(text)
+        state, verdict = replace(self.states[0], biased=False).advance(text)
         accepted = verdict.accepted and state.finish().accepted
         self.seconds += time.thread_time() - started
         return accepted
@@ -180,13 +189,15 @@ class Guard:
         after, verdict = state.advance(added) if added else (state, ACCEPTED)
         return _Step(state, after, verdict, time.thread_time() - started)
 
-    def reject(self, verdict: Verdict, tokens: Sequence[int]) -> int | None:
+    def reject(self, verdict: Verdict, tokens: Sequence[int], *, ended: bool = False) -> int | None:
         """How many tokens may stay after a rejection; none where the answer has to be dropped.
 
-        The mask for the token after them is kept until the answer is cut below it.
+        ``ended``: not the last token was rejected but the end after it. The mask for the token after them is kept until the answer is cut below it.
         """
         self.rejected += 1
         if self.rejected > REJECTIONS_MAX or not tokens:
+            return None
+        if verdict.legal is None and verdict.is_bias:
             return None
         if verdict.legal is None:
             kept = self._token_at(verdict.span.start)
@@ -195,11 +206,11 @@ class Guard:
             self.bans += 1
             return kept if self.bans <= BANS_MAX else None
         started = time.thread_time()
-        masked = self._mask(verdict, len(tokens) - 1)
+        masked = self._mask(verdict, len(tokens) - (not ended))
         self.seconds += time.thread_time() - started
         return masked
 
-    def allowed(self, kept: int) -> TokenIds | None:
+    def allowed(self, kept: int) -> Mask | None:
         """Legal tokens for the place after ``kept`` tokens; none where anything may stand."""
         return self.masks.get(kept)
 
@@ -216,7 +227,7 @@ class Guard:
             allowed = self.sets.tokens(whole, legal, written)
             if len(allowed):
                 self._cut(kept)
-                self.masks[kept] = allowed
+                self.masks[kept] = Mask(allowed, verdict.is_bias)
                 return kept
             if len(written) <= len(whole):
                 return None

@@ -25,7 +25,7 @@ def suffix_log_probability(
     head = suffix[:SUFFIX_CODE_POINTS_MAX]
     if not head.strip():
         return None
-    answer = prompt.heal.decode("utf-8", "ignore") + text
+    answer = prompt.heal.data.decode("utf-8", "ignore") + text
     tokens = kv.model.tokenize(answer + head)
     sizes = accumulate(len(kv.model.vocabulary.pieces[token]) for token in tokens)
     boundary = sum(size < len(answer.encode()) for size in sizes) + 1

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from assist.analysis.document import Span
+from assist.completion.token_trie import NO_HEAL, Heal
 from assist.models.model import Model
 from assist.models.template import PREFIX, SUFFIX, FimTemplate
 
@@ -20,6 +21,7 @@ CODE_POINTS_PER_TOKEN = 3.2
 CUT_ROUNDS_MAX = 6
 HEAL_TOKENS_MAX = 6
 LINE_CODE_POINTS_MAX = 2_000
+WORD = "a"
 
 _TAIL = re.compile(r"\s?(\w+)\Z|(\s+)\Z|(.)\Z", re.DOTALL)
 
@@ -38,19 +40,18 @@ class FimPrompt:
     """Tokens of one prompt and the texts they stand for.
 
     ``prefix_tokens`` and ``suffix_tokens`` are the parts of it that stand for the document.
-    ``heal`` are the bytes before the cursor that were left out of the tokens: the answer must
-    begin with them; ``heal_tokens`` are those tokens. ``is_recut`` tells
+    ``heal`` is the text before the cursor that was left out of the tokens: the answer must
+    begin with it. ``is_recut`` tells
     that the window starts elsewhere than before. ``window`` is handed to the next prompt of the same document.
     """
 
     tokens: tuple[int, ...]
     prefix: str
     suffix: str
-    heal: bytes
+    heal: Heal
     window: Window
     prefix_tokens: tuple[int, ...] = ()
     suffix_tokens: tuple[int, ...] = ()
-    heal_tokens: tuple[int, ...] = ()
     is_recut: bool = False
 
 
@@ -86,7 +87,7 @@ def build_prompt(
     start, prefix_tokens = _cut_start(model, template, moved, offset, prefix_max)
     if context:
         prefix_tokens = _plain_tokens(model, template, context + text[start:offset])
-    healed: list[int] = []
+    healed = NO_HEAL
     if heal and template.heal:
         healed = _heal(model, text[start:offset], prefix_tokens)
     tokens: list[int] = []
@@ -103,11 +104,10 @@ def build_prompt(
         tuple(tokens),
         text[start:offset],
         text[offset:end],
-        b"".join(model.vocabulary.pieces[token] for token in healed),
+        healed,
         Window(text, start, end),
         tuple(prefix_tokens),
         tuple(suffix_tokens),
-        tuple(healed),
         start != moved.start,
     )
 
@@ -193,7 +193,7 @@ def _line_end_before(text: str, end: int, offset: int) -> int:
     return newline + 1 if newline >= 0 else end
 
 
-def _heal(model: Model, prefix: str, tokens: list[int]) -> list[int]:
+def _heal(model: Model, prefix: str, tokens: list[int]) -> Heal:
     """Take the last word or run of blanks off ``tokens`` and return it.
 
     The end of a text is often tokenised otherwise than the same text inside a longer one, and a
@@ -201,7 +201,7 @@ def _heal(model: Model, prefix: str, tokens: list[int]) -> list[int]:
     """
     tail = _TAIL.search(prefix[-LINE_CODE_POINTS_MAX:])
     if tail is None:
-        return []
+        return NO_HEAL
     size_max = len(tail[0].encode())
     word_size = len(tail[tail.lastindex or 0].encode())
     pieces = model.vocabulary.pieces
@@ -218,9 +218,14 @@ def _heal(model: Model, prefix: str, tokens: list[int]) -> list[int]:
         count += 1
     healed = tokens[len(tokens) - count :]
     if not data.endswith(model.vocabulary.detokenize(healed)):
-        return []
+        return NO_HEAL
     del tokens[len(tokens) - count :]
-    return healed
+    data = model.vocabulary.detokenize(healed)
+    splits = [tuple(healed)]
+    if tail[2]:
+        # Before a word the last blank belongs to the word's token, so the others are split elsewhere.
+        splits.append(tuple(model.tokenize(data.decode("utf-8", "ignore") + WORD)))
+    return Heal(data, tuple(splits))
 
 
 def _inside_character(data: bytes, index: int) -> bool:

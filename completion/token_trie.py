@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,21 @@ TokenIds = npt.NDArray[np.int64]
 
 # In units of logits: a factor of about 50.
 PART_LOSS = 4.0
+
+
+@dataclass(frozen=True)
+class Heal:
+    """Bytes before the cursor that are left out of a prompt, so that the answer begins with them.
+
+    ``splits`` are the ways in which tokenisation writes them: as the end of a text, and before a
+    word where they are blanks; tokens of the latter may go on behind them.
+    """
+
+    data: bytes = b""
+    splits: tuple[tuple[int, ...], ...] = ()
+
+
+NO_HEAL = Heal()
 
 
 class TokenTrie:
@@ -49,23 +66,39 @@ class TokenTrie:
         return np.array(found, np.int64)
 
 
-def choose_forced(
-    row: Logits, trie: TokenTrie, forced: bytes, own: int | None = None
-) -> int | None:
-    """Most probable token of ``row`` after which the text can begin with ``forced``.
+def choose_forced(row: Logits, trie: TokenTrie, heal: Heal, written: int) -> int | None:
+    """Most probable token of ``row`` after ``written`` bytes of an answer that has to begin with ``heal``.
 
-    A token that ends before ``forced`` does promises less than its probability says, because
+    A token that ends before the forced bytes do promises less than its probability says, because
     most of what may follow it is not allowed; so it must be much more probable than any that
-    holds all of it. ``own`` is the only such token that tokenisation would choose, where known.
+    holds all of them. Blanks before a word are an exception: every word's token goes on from them.
     """
-    whole = trie.starting_with(forced)
-    parts = trie.starts_of(forced) if own is None else np.array([own], np.int64)
+    forced = heal.data[written:]
+    choices = [(trie.starting_with(forced), 0.0)]
+    known = False
+    for split, loss in zip(heal.splits, (PART_LOSS, 0.0), strict=False):
+        token = _token_at(split, written, trie)
+        if token is not None and forced.startswith(trie.vocabulary.pieces[token]):
+            choices.append((np.array([token], np.int64), loss))
+            known = True
+    if not known:
+        choices.append((trie.starts_of(forced), PART_LOSS))
     best = [
         (float(row[ids].max()) - loss, int(ids[row[ids].argmax()]))
-        for ids, loss in ((whole, 0.0), (parts, PART_LOSS))
+        for ids, loss in choices
         if len(ids)
     ]
     return max(best)[1] if best else None
+
+
+def _token_at(split: Sequence[int], offset: int, trie: TokenTrie) -> int | None:
+    """The token of a tokenised text that starts at a byte offset."""
+    at = 0
+    for token in split:
+        if at == offset:
+            return token
+        at += len(trie.vocabulary.pieces[token])
+    return None
 
 
 def _successor(data: bytes) -> bytes:

@@ -67,6 +67,22 @@ TAKES_SIZE = GivenFacts(
 )
 
 
+WANTED = GivenFacts(
+    known_names=frozenset(),
+    module_values={"typing": Value(members=frozenset({"Any", "List", "Literal"}))},
+    unbound_names=frozenset({"Literal"}),
+)
+
+
+def test_a_name_that_the_file_waits_for_is_imported() -> None:
+    check("from typing import $0\n", ["Any"], "Literal", masked=7, facts=WANTED)
+    check("from typing import $0\n", ["Literal, Any"], "Literal", facts=WANTED)
+
+
+def test_a_wanted_name_is_written_to_its_end() -> None:
+    check("from typing import $0\n", ["Lit"], "Literal", masked=4, facts=WANTED)
+
+
 def test_a_call_in_the_answer_gets_no_keyword_that_its_function_lacks() -> None:
     check(
         "x = $0\n",

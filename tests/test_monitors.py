@@ -244,7 +244,7 @@ def test_imports(marked: str, candidate: str, monitor: str) -> None:
         ("$0", "open_file(mod='r')", "keywords"),
         ("x = $0", "len(open_file(file=path, mod='r'))", "keywords"),
         ("x = $0", "unknown(whatever=1)", ""),
-        ("$0", "open_file(path, 'r', path)", "arity"),
+        ("$0", "open_file(path, 'r', 1)", "arity"),
         ("$0", "open_file()", "arity"),
         ("match path:\n    case $0", "open_file(mode='r'):", ""),
         ("$0", "open_file(mode='r')", "arity"),
@@ -331,6 +331,51 @@ def test_what_may_stand_instead_of_a_keyword_is_offered(piece: int) -> None:
     assert {"file", "mode", "newline", "text"} <= verdict.legal and "path" not in verdict.legal
     later = check("x = $0", "open_file(file=path, path=1)", piece=piece)
     assert later.monitor == "keywords" and later.legal == frozenset({"mode", "newline"})
+
+
+@pytest.mark.parametrize("before", ["path, 'r', ", "file=path, mode='r', "])
+def test_where_only_a_keyword_can_stand_keywords_are_offered(before: str) -> None:
+    verdict = check(f"x = open_file({before}$0", "path)")
+    assert verdict.monitor in ("names", "keywords")
+    assert verdict.legal == frozenset(
+        {"newline"} if "file" in before else {"mode", "newline", "file"}
+    )
+
+
+WANTED = GivenFacts(
+    known_names=frozenset({"len"}),
+    module_values={"typing": members("Any", "Final", "List", "Literal", "TypeVar")},
+    unbound_names=frozenset({"Any", "Literal", "missing"}),
+)
+
+
+@pytest.mark.parametrize(
+    ("marked", "candidate", "legal"),
+    [
+        ("from typing import $0", "List", {"Any", "Literal"}),
+        ("from typing import $0", "Optional", {"Any", "Literal"}),
+        ("from typing import $0", "Any, List", {"Literal"}),
+        ("from typing import Any, $0", "Any", {"Literal"}),
+        ("from typing import (\n    Any,\n    $0\n)", "List", {"Literal"}),
+        ("from typing import (\n    $0\n    Any,\n)", "List", {"Literal"}),
+        ("from typing import L$0", "ist", {"Literal"}),
+        ("from typing import $0, Any, Literal", "List", None),
+        ("from typing import Li$0", "st", {"Literal"}),
+        ("from typing import Fi$0", "nal", None),
+        ("from unknown import $0", "List", None),
+    ],
+)
+def test_imports_that_the_file_waits_for_are_preferred(
+    marked: str, candidate: str, legal: set[str] | None
+) -> None:
+    verdict = check(marked, candidate, WANTED)
+    assert (verdict.legal if verdict.is_bias else None) == legal
+
+
+def test_nothing_more_is_imported_than_the_file_waits_for() -> None:
+    verdict = check("from typing import $0", "Any, Literal, List", WANTED)
+    assert verdict.is_bias and verdict.legal is None and verdict.span.start == len("Any, Literal, ")
+    assert check("from typing import $0", "Any, Literal", WANTED).accepted
 
 
 def test_without_facts_everything_is_open() -> None:

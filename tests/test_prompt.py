@@ -20,7 +20,7 @@ def check(source: str, template: FimTemplate, prompt_text: str, heal: str = "") 
     """``$0`` is the cursor; ``prompt_text`` the prompt with its markers written out."""
     prompt = build(source, template)
     assert written(prompt) == prompt_text
-    assert prompt.heal == heal.encode()
+    assert prompt.heal.data == heal.encode()
 
 
 def build(
@@ -114,7 +114,7 @@ def test_prompts_are_whole_characters(text: str, data: st.DataObject) -> None:
     suffix = MODEL.vocabulary.detokenize(prompt.tokens[:pre])
     prefix = MODEL.vocabulary.detokenize(prompt.tokens[pre:])
     assert text[offset:].startswith(suffix.decode())
-    assert text[:offset].endswith((prefix + prompt.heal).decode())
+    assert text[:offset].endswith((prefix + prompt.heal.data).decode())
     assert prefix.decode() is not None
 
 
@@ -131,3 +131,14 @@ def test_changed_span_turns_old_into_new(old: str, new: str) -> None:
 
 def test_a_model_taught_on_holes_that_start_anywhere_sees_the_whole_prefix() -> None:
     check("a = $0\nb", replace(SUFFIX_FIRST, heal=False), "<suf>\nb<pre>a = <mid>")
+
+
+def test_blanks_are_healed_as_a_word_takes_the_last_of_them_too() -> None:
+    def splits(source: str) -> list[list[str]]:
+        pieces = MODEL.vocabulary.pieces
+        heal = build(source).heal
+        return [[pieces[token].decode() for token in split] for split in heal.splits]
+
+    assert splits("def f():\n    $0") == [["\n    "], ["\n    ", "a"]]
+    assert splits("x = fo$0")[1:] == []
+    assert splits("x = $0") == [[" "], [" ", "a"]]

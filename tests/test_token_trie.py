@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assist.completion.token_trie import TokenTrie, choose_forced
+from assist.completion.token_trie import Heal, TokenTrie, choose_forced
 from assist.models.vocabulary import Vocabulary
 
 BYTES = st.binary(max_size=4).map(lambda data: bytes(b"ab\xff\x00"[byte % 4] for byte in data))
@@ -26,11 +26,14 @@ def test_special_tokens_never_fit() -> None:
     assert trie.starting_with(b"a").tolist() == [0]
 
 
-def check(logits: dict[str, float], forced: str, chosen: str, *, own: str = "") -> None:
+def check(
+    logits: dict[str, float], forced: str, chosen: str, *, own: str = "", before_word: str = ""
+) -> None:
     pieces = list(logits)
     trie = TokenTrie(Vocabulary(tuple(p.encode() for p in pieces), frozenset(), frozenset()))
     row = np.array(list(logits.values()), np.float32)
-    token = choose_forced(row, trie, forced.encode(), pieces.index(own) if own else None)
+    splits = tuple((pieces.index(piece),) for piece in (own, before_word) if piece)
+    token = choose_forced(row, trie, Heal(forced.encode(), splits), 0)
     assert (pieces[token] if token is not None else "") == chosen
 
 
@@ -40,3 +43,10 @@ def test_a_token_that_holds_all_forced_bytes_is_preferred() -> None:
     check({"p": 9.0, "pat": 8.0, "path": 1.0}, "path", "p")
     check({"p": 9.0, "pat": 8.0, "path": 1.0}, "path", "pat", own="pat")
     check({"x": 1.0}, "pa", "")
+
+
+def test_blanks_may_end_where_a_word_takes_the_last_of_them() -> None:
+    logits = {"\n    ": 2.0, "\n   ": 3.0, "\n     ": 2.5, "x": 9.0}
+    check(logits, "\n    ", "\n   ", own="\n    ", before_word="\n   ")
+    check(logits, "\n    ", "\n     ", own="\n    ")
+    check(logits | {"\n     ": 4.0}, "\n    ", "\n     ", own="\n    ", before_word="\n   ")

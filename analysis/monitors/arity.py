@@ -18,13 +18,14 @@ def legal(slot: Slot, view: View) -> Legal:
     if not signatures:
         return None
     if slot.role is Role.POSITIONAL:
-        fits = any(_takes(signature, frame.positional + 1) for signature in signatures)
+        fits = any(takes_positional(signature, frame.positional + 1) for signature in signatures)
     else:
         fits = any(_is_complete(signature, frame) for signature in signatures)
     return FINE if fits else NOTHING
 
 
-def _takes(signature: Signature, count: int) -> bool:
+def takes_positional(signature: Signature, count: int) -> bool:
+    """Whether a call may have ``count`` arguments without keyword."""
     kinds = [parameter.kind for parameter in signature.parameters]
     return "arguments" in kinds or sum(kind in ("positional", "either") for kind in kinds) >= count
 

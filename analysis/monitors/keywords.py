@@ -1,20 +1,33 @@
-"""Watches that a keyword argument is one that the called function takes, once."""
+"""Watches that a keyword argument is one that the called function takes, once, and is written where no other argument can stand."""
 
 from __future__ import annotations
 
+from assist.analysis.monitors.arity import takes_positional
 from assist.analysis.monitors.monitor import EXPRESSION_WORDS, Legal, Monitor
 from assist.analysis.monitors.slot import Role, Slot
 from assist.analysis.monitors.view import View
 
 
 def legal(slot: Slot, view: View) -> Legal:
-    """Keywords that the call accepts and does not have yet; before the first one also what begins
-    an argument without keyword."""
+    """Keywords that the call accepts and does not have yet; where it takes an argument without
+    keyword also what begins that."""
     keywords = accepted_keywords(slot, view)
-    if keywords is None or slot.frames[-1].keywords:
+    if keywords is None or not _may_be_positional(slot, view):
         return keywords
+    if slot.role is Role.ARGUMENT:
+        return None
     names = view.names() or frozenset()
     return (names | EXPRESSION_WORDS).difference({slot.text}) | keywords
+
+
+def _may_be_positional(slot: Slot, view: View) -> bool:
+    frame = slot.frames[-1]
+    if frame.keywords:
+        return False
+    if frame.unpacked or frame.comprehension or slot.keyword == "case":
+        return True
+    signatures = view.value(slot.subject).signatures or ()
+    return any(takes_positional(signature, frame.positional + 1) for signature in signatures)
 
 
 def accepted_keywords(slot: Slot, view: View) -> Legal:
@@ -34,4 +47,4 @@ def accepted_keywords(slot: Slot, view: View) -> Legal:
     return frozenset(names.difference(slot.frames[-1].keywords))
 
 
-MONITOR = Monitor("keywords", frozenset({Role.KEYWORD_ARGUMENT}), legal)
+MONITOR = Monitor("keywords", frozenset({Role.ARGUMENT, Role.KEYWORD_ARGUMENT}), legal)

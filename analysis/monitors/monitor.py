@@ -23,7 +23,8 @@ class Monitor:
 
     An empty set says that what is written is wrong and that no text is known that would be right; :data:`FINE` that it may stand.
     ``early`` monitors are also asked while the slot is being written. ``hard`` ones may forbid;
-    the others only count what they would have said (their measured recall is not good enough).
+    the others only count what they would have said (their measured recall is not good enough),
+    or, with ``bias``, prefer: where what they say can be had, the model chooses among that.
     """
 
     name: str
@@ -31,3 +32,4 @@ class Monitor:
     legal: Callable[[Slot, View], Legal]
     early: bool = True
     hard: bool = True
+    bias: bool = False

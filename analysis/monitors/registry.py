@@ -26,6 +26,7 @@ from assist.analysis.monitors import (
     quotes,
     self_store,
     statements,
+    wanted_imports,
 )
 from assist.analysis.monitors.monitor import Monitor
 from assist.analysis.monitors.slot import Role
@@ -52,6 +53,7 @@ MONITORS: tuple[Monitor, ...] = (
     decorators.MONITOR,
     overrides.MONITOR,
     exports.MONITOR,
+    wanted_imports.MONITOR,
 )
 
 

@@ -11,7 +11,7 @@ from assist.analysis.lexer import StatementIndex
 from assist.analysis.monitors import names, registry
 from assist.analysis.monitors.blocks import open_blocks
 from assist.analysis.monitors.follow import feed, partial
-from assist.analysis.monitors.monitor import FINE
+from assist.analysis.monitors.monitor import FINE, Legal
 from assist.analysis.monitors.place import Place
 from assist.analysis.monitors.slot import Bracket, Role, Slot
 from assist.analysis.monitors.suffix import read_suffix
@@ -58,6 +58,7 @@ class MonitorState:
     head_length: int
     tally: Tally
     observe: bool = False
+    biased: bool = True
     waiting: tuple[Slot, ...] = ()
 
     def advance(self, text: str) -> tuple[MonitorState, Verdict]:
@@ -130,6 +131,7 @@ class MonitorState:
             return ACCEPTED
         view = self._view(slot)
         legal: frozenset[str] | None = None
+        preferred: frozenset[str] | None = None
         culprit = ""
         is_open = True
         waits = _may_be_bound_later(slot)
@@ -150,13 +152,31 @@ class MonitorState:
                 continue
             if slot.complete or not fits:
                 self.tally.note(monitor.name, slot, fits)
+            if monitor.bias:
+                preferred = said
             if not monitor.hard:
                 continue
             legal = said if legal is None else legal & said
             if not culprit and not _fits(slot, legal):
                 culprit = monitor.name
         self.tally.open += is_open
-        return self._forbid(slot, culprit, legal) if culprit else ACCEPTED
+        better = self._better(slot, preferred, legal)
+        if culprit and not better:
+            return self._forbid(slot, culprit, legal)
+        if better is None or self.observe or (better and _fits(slot, better)):
+            return ACCEPTED
+        return replace(self._reject(slot, better, culprit or "bias"), is_bias=True)
+
+    def _better(self, slot: Slot, preferred: Legal, legal: Legal) -> Legal:
+        """What is legal of the preferred texts and goes on from what stands before the cursor; an
+        empty set where nothing is wanted, none where there is no preference."""
+        if preferred is None or not self.biased:
+            return None
+        typed = slot.text[: max(self.head_length - slot.start, 0)]
+        if not preferred:
+            return None if typed else preferred
+        usable = preferred if legal is None else preferred & legal
+        return frozenset(name for name in usable if name.startswith(typed)) or None
 
     def _forbid(self, slot: Slot, monitor: str, legal: frozenset[str] | None) -> Verdict:
         self.tally.note(monitor, slot, False)

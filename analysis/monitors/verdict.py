@@ -16,13 +16,15 @@ class Verdict:
     If not: ``span`` is the offending text, in offsets of the candidate (a negative start lies
     before the cursor); ``legal`` are the whole texts that may stand at ``span.start``, each
     followed by something that does not continue it, or none where only this text is known to be
-    wrong; ``monitor`` names who said so.
+    wrong; ``monitor`` names who said so. ``is_bias``: what was written exists, but ``legal`` is
+    better; without ``legal`` nothing more is wanted here.
     """
 
     accepted: bool
     span: Span = _NOWHERE
     legal: frozenset[str] | None = None
     monitor: str = ""
+    is_bias: bool = False
 
 
 ACCEPTED = Verdict(True)

@@ -33,6 +33,10 @@ class Facts(Protocol):
         """Top-level modules that can be imported."""
         ...
 
+    def unbound(self) -> frozenset[str]:
+        """Names that the rest of the file reads and nothing binds, as far as that is known."""
+        ...
+
 
 @dataclass(frozen=True)
 class GivenFacts:
@@ -42,6 +46,7 @@ class GivenFacts:
     values: Mapping[str, Value] = field(default_factory=dict)
     module_values: Mapping[str, Value] = field(default_factory=dict)
     known_modules: frozenset[str] | None = None
+    unbound_names: frozenset[str] = frozenset()
 
     def names(self) -> frozenset[str] | None:
         return self.known_names
@@ -54,6 +59,9 @@ class GivenFacts:
 
     def modules(self) -> frozenset[str] | None:
         return self.known_modules
+
+    def unbound(self) -> frozenset[str]:
+        return self.unbound_names
 
 
 @dataclass(frozen=True)

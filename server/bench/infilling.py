@@ -202,11 +202,11 @@ def _decode(
     session: EngineSession, prompt: FimPrompt, tokens_max: int, *, one_line: bool
 ) -> tuple[bytes, End, int]:
     pieces = session.kv.model.vocabulary.pieces
-    healed = len(prompt.heal)
+    healed = len(prompt.heal.data)
     row = session.kv.prefill(prompt.tokens).logits[-1]
     data = b""
     for count in range(tokens_max):
-        token = choose(row, session.trie, prompt.heal_tokens, len(data))
+        token = choose(row, session.trie, prompt.heal, len(data))
         if token in session.ends:
             return data[healed:], "token", count
         data += pieces[token]

@@ -163,7 +163,7 @@ def _bare(task: Task) -> tuple[str, float, bool, int, float]:
         Limits(task.options.tokens_max, time.perf_counter() + task.options.decode_ms_max / 1e3),
         trie=session.trie,
         ends=session.ends,
-        heal=prompt.heal_tokens,
+        heal=prompt.heal,
     )
     return decoded.text, 1.0, True, len(decoded.tokens), time.process_time() - started
 

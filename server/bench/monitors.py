@@ -69,6 +69,9 @@ class NamesOnly:
     def modules(self) -> frozenset[str] | None:
         return None
 
+    def unbound(self) -> frozenset[str]:
+        return frozenset()
+
 
 @dataclass(frozen=True)
 class ReferenceCase:
