@@ -253,6 +253,8 @@ def test_imports(marked: str, candidate: str, monitor: str) -> None:
         ("$0", "open_file(**path)", ""),
         ("$0", "open_file(path, **path)", ""),
         ("open_file(path, $0)", "newline=''", ""),
+        ("open_file(path, lines=$0)", "''", ""),
+        ("open_file(path, lines$0)", "=''", "keywords"),
         ("$0", "open_file(path, lambda a, b, c: 1)", ""),
         ("x = $0", "path(1)", "calls"),
         ("x = $0", "unknown(1)", ""),

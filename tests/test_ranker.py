@@ -13,7 +13,7 @@ from assist.analysis.document import Document
 from assist.completion.answer import Answer, Task, Threshold
 from assist.completion.engine import CompletionOptions, EngineSession, complete
 from assist.completion.features import FEATURES, describe
-from assist.completion.ranker import RANKER_FILE, load_ranker, rank
+from assist.completion.ranker import RANKER_FILE, UNFINISHED_SHARE, likelihood, load_ranker, rank
 from assist.models.kv_session import KvSession
 from assist.models.scripted import ScriptedModel
 from assist.models.template import PREFIX_ONLY
@@ -126,6 +126,12 @@ def test_each_text_is_shown_once_and_best_first(trained: Path, threshold: Thresh
         assert chances == sorted(chances, reverse=True)
         texts = [answer.text for _, answer in ranked]
         assert len(texts) == len(set(texts))
+
+
+def test_what_never_ends_is_less_likely() -> None:
+    _, (answer, *_) = answers("x = $0\n")
+    endless = replace(answer, decoded=replace(answer.decoded, reason="tokens"))
+    assert likelihood(endless) == pytest.approx(UNFINISHED_SHARE * likelihood(answer))
 
 
 def test_without_its_file_likelihood_decides(tmp_path: Path) -> None:

@@ -127,8 +127,9 @@ class MonitorState:
 
     def _check(self, slot: Slot) -> Verdict:
         monitors = registry.watching(slot.role)
-        if not monitors:
-            return ACCEPTED
+        is_typed = bool(slot.text) and slot.start + len(slot.text) < self.head_length
+        if not monitors or is_typed:
+            return ACCEPTED  # what stands before the cursor, the user wrote
         view = self._view(slot)
         legal: frozenset[str] | None = None
         preferred: frozenset[str] | None = None
