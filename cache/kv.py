@@ -19,6 +19,10 @@ CHANGED_TOKENS_MAX = 96
 # everything if little is left behind it. Twice and four times as many made no measurable difference.
 AFTER_TOKENS = 4
 TAIL_TOKENS = 4
+# A prompt that begins with the suffix begins with what stands next to the cursor. After a jump an
+# answer is about that: of a jump by 17 tokens 4 gave another answer (KL 0.69), 16 the right one
+# (0.034), 32 nearly the same (0.004).
+OPENING_TOKENS = 32
 NEAR_TOKENS = 32
 # The first tokens of a prompt gather attention that no other token can take over (attention
 # sinks): a token that was computed elsewhere cannot become one of them.
@@ -46,6 +50,7 @@ class ReusePolicy:
     run_tokens_min: int = RUN_TOKENS_MIN
     after_tokens: int = AFTER_TOKENS
     tail_tokens: int = TAIL_TOKENS
+    opening_tokens: int = OPENING_TOKENS
     near_tokens: int = NEAR_TOKENS
 
 
@@ -197,7 +202,8 @@ def _trimmed(spans: Sequence[Span], length: int, policy: ReusePolicy) -> list[Sp
         if span.changed:
             end = min(end, length - policy.tail_tokens)
         if span.changed > before:
-            start += policy.after_tokens
+            is_opening = sum(other.size for other in kept) <= SINK_TOKENS
+            start += policy.opening_tokens if is_opening else policy.after_tokens
             if length - start < policy.near_tokens:
                 break
         if end > start:

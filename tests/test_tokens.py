@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assist.cache.kv import Reuse, ReusePolicy, plan_edit
+from assist.cache.kv import OPENING_TOKENS, SINK_TOKENS, Reuse, ReusePolicy, plan_edit
 from assist.cache.tokens import EMPTY, Match, TokenBuffer, Tokens, align
 
 BARE = ReusePolicy(
@@ -133,6 +133,12 @@ def test_everything_is_evaluated_behind_a_change_near_the_end() -> None:
     old = [*range(1000)]
     plan = plan_edit(buffer(old), [*old[:970], 3000, *old[970:]])
     assert plan.gaps == ((970, 1001),) and not plan.shifted
+
+
+def test_after_a_jump_what_now_follows_the_cursor_is_evaluated() -> None:
+    old = [*range(1000)]
+    plan = plan_edit(buffer(old), [0, *old[18:], *old[1:18]])
+    assert plan.gaps[0] == (1, 1 + SINK_TOKENS - 1 + OPENING_TOKENS) and plan.shifted > 900
 
 
 def test_a_deletion_costs_the_last_token() -> None:
