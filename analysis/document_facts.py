@@ -30,6 +30,11 @@ MODULES_SECONDS_MAX = 60.0
 # a dotted name that is followed by a dot or a call, not inside a longer one
 _RECEIVER = re.compile(r"(?<![\w.'\"])([^\W\d]\w*(?:\.[^\W\d]\w*)*)(?=\.[^\W\d]|\()")
 
+# a module whose names are being listed up to the end of the text
+_IMPORTED_FROM = re.compile(
+    r"^[ \t]*from[ \t]+([.\w]+)[ \t]+(?:[^()\n]*|import[ \t]*\([^()]*)\Z", re.M
+)
+
 
 class FactsSource:
     """Keeps for every document what can be used again for its next version.
@@ -170,7 +175,11 @@ class DocumentFacts:
         return self._source.modules()
 
     def ask_ahead(self, text: str, offset: int) -> None:
-        """Ask about the receivers and calls near the cursor, the nearest first."""
+        """Ask about the receivers and calls near the cursor, the nearest first, and about a module
+        that something is being imported from."""
+        imported = _IMPORTED_FROM.search(text, max(offset - AHEAD_CODE_POINTS_AFTER, 0), offset)
+        if imported is not None:
+            self._ask("module", "name", imported[1], AHEAD)
         for expression in _receivers_near(text, offset):
             self._ask("value", "expression", expression, AHEAD)
         self._source.ask_modules()
