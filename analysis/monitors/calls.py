@@ -17,4 +17,4 @@ def legal(slot: Slot, view: View) -> Legal:
     return NOTHING if not value.signatures and value.kind in ("instance", "module") else FINE
 
 
-MONITOR = Monitor("calls", frozenset({Role.CALL}), legal, early=False, hard=False)
+MONITOR = Monitor("calls", frozenset({Role.CALL}), legal, early=False)

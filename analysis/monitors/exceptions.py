@@ -15,4 +15,4 @@ def legal(slot: Slot, view: View) -> Legal:
     return None if is_exception is None else FINE if is_exception else NOTHING
 
 
-MONITOR = Monitor("exceptions", frozenset({Role.NAME}), legal, early=False, hard=False)
+MONITOR = Monitor("exceptions", frozenset({Role.NAME}), legal, early=False)

@@ -1,4 +1,4 @@
-"""Watches that ``__all__`` lists names that the module defines."""
+"""Prefers for ``__all__`` names that the module defines; others may come later, so it never forbids."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ def legal(slot: Slot, view: View) -> Legal:
     return None if names is None or "__getattr__" in names else names
 
 
-MONITOR = Monitor("exports", frozenset({Role.STRING}), legal, hard=False)
+MONITOR = Monitor("exports", frozenset({Role.STRING}), legal, hard=False, bias=True)
