@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -16,6 +15,7 @@ from assist.analysis.facts import OPEN, Parameter, Signature, Value
 from assist.analysis.literal_types import annotated_strings
 from assist.analysis.members import MemberCache, defines, has_source
 from assist.analysis.narrowing import asked_of
+from assist.analysis.platforms import may_be_for_another
 
 SIGNATURES_MAX = 12
 VALUES_MAX = 8
@@ -45,9 +45,6 @@ _CLEAR_DECORATORS = _METHOD_DECORATORS | {
     "abstractmethod",
     "abc.abstractmethod",
 }
-_PLATFORM = re.compile(
-    r"version_info|hexversion|sys\.platform|os\.name|python_version|hasattr\((?!self\b)"
-)
 _KINDS = {
     "POSITIONAL_ONLY": "positional",
     "POSITIONAL_OR_KEYWORD": "either",
@@ -69,7 +66,8 @@ def value_of(script: Any, expression: str, position: tuple[int, int], cache: Mem
     if node is None:
         return OPEN
     asked = asked_of(context, node)
-    if asked is None or _is_for_another_platform(leaf):
+    version = context.inference_state.environment.version_info[:2]
+    if asked is None or may_be_for_another(leaf, version):
         return OPEN
     values = [
         value
@@ -121,18 +119,6 @@ def module_of(script: Any, name: str, cache: MemberCache) -> Value:
         if hasattr(module, "sub_modules_dict"):
             submodules.update(module.sub_modules_dict())
     return replace(describe(modules, context, cache), submodules=frozenset(submodules))
-
-
-def _is_for_another_platform(leaf: Any) -> bool:
-    """Whether the code around is for a version or platform that may not be the one we read."""
-    node = leaf.parent
-    while node is not None:
-        if node.type == "if_stmt":
-            tests = [child for child in node.children if child.type not in ("suite", "keyword")]
-            if any(_PLATFORM.search(test.get_code()) for test in tests):
-                return True
-        node = node.parent
-    return False
 
 
 def parse_expression(context: Any, expression: str, leaf: Any) -> Any:

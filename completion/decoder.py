@@ -142,9 +142,13 @@ class _Answer:
         "retry": the monitors took the answer back to fewer tokens; its next row is known.
         """
         token = self._next(row, len(self.tokens))
-        if token is None:
+        if token is not None:
+            return self.add(token, row)
+        kept = self._guard.back_off(self.tokens) if self._guard else None
+        if kept is None:
             return "illegal"
-        return self.add(token, row)
+        del self.tokens[kept:]
+        return "retry"
 
     def add(self, token: int, row: Logits) -> Reason | Literal["retry"] | None:
         """Add a token that was chosen from ``row``."""

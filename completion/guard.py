@@ -97,10 +97,12 @@ class _Step:
 
 
 class Mask(NamedTuple):
-    """Tokens that may stand at a place; with ``is_bias`` whatever the model thinks of them, because
-    analysis knows that they are wanted."""
+    """Tokens that may stand at a place, because ``whole`` and one of the ``legal`` texts can come of
+    them; with ``is_bias`` whatever the model thinks of them, because analysis knows that they are wanted."""
 
     tokens: TokenIds
+    whole: bytes
+    legal: frozenset[str]
     is_bias: bool
 
 
@@ -200,19 +202,40 @@ class Guard:
         if verdict.legal is None and verdict.is_bias:
             return None
         if verdict.legal is None:
-            kept = self._token_at(verdict.span.start)
-            self.banned.setdefault(kept, []).append(tokens[kept])
-            self._cut(kept)
-            self.bans += 1
-            return kept if self.bans <= BANS_MAX else None
+            return self._ban(self._token_at(verdict.span.start), tokens)
         started = time.thread_time()
         masked = self._mask(verdict, len(tokens) - (not ended))
         self.seconds += time.thread_time() - started
         return masked
 
-    def allowed(self, kept: int) -> Mask | None:
-        """Legal tokens for the place after ``kept`` tokens; none where anything may stand."""
-        return self.masks.get(kept)
+    def back_off(self, tokens: Sequence[int]) -> int | None:
+        """How many tokens may stay where the mask after them leaves too little probability; none
+        where the model means something else.
+
+        Another token is taken inside the name that cannot be gone on with, or none of the list
+        that the name would be the next of.
+        """
+        self.rejected += 1
+        mask = self.masks.get(len(tokens))
+        if self.rejected > REJECTIONS_MAX or mask is None:
+            return None
+        kept = len(tokens) - 1
+        while kept >= 0 and len(self.written[kept + 1]) > len(mask.whole):
+            allowed = self.sets.tokens(mask.whole, mask.legal, self.written[kept])
+            others = allowed[allowed != tokens[kept]]
+            if len(others):
+                self._cut(kept)
+                self.masks[kept] = mask._replace(tokens=others)
+                return kept
+            kept -= 1
+        leads = kept >= 0 and self.sets.trie.vocabulary.pieces[tokens[kept]].strip() == b","
+        return self._ban(kept, tokens) if leads else None
+
+    def _ban(self, kept: int, tokens: Sequence[int]) -> int | None:
+        self.banned.setdefault(kept, []).append(tokens[kept])
+        self._cut(kept)
+        self.bans += 1
+        return kept if self.bans <= BANS_MAX else None
 
     def _mask(self, verdict: Verdict, newest: int) -> int | None:
         assert verdict.legal is not None
@@ -227,7 +250,7 @@ class Guard:
             allowed = self.sets.tokens(whole, legal, written)
             if len(allowed):
                 self._cut(kept)
-                self.masks[kept] = Mask(allowed, verdict.is_bias)
+                self.masks[kept] = Mask(allowed, whole, legal, verdict.is_bias)
                 return kept
             if len(written) <= len(whole):
                 return None

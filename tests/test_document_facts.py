@@ -304,8 +304,28 @@ def test_attributes_that_self_is_asked_for_are_possible_too(source: FactsSource)
 def test_code_for_another_version_or_platform_opens_what_it_uses(source: FactsSource) -> None:
     before = "import sys\nif {}:\n    $0"
     assert facts_at(source, before.format("sys.argv")).value("sys").members is not None
-    other = facts_at(source, before.format("sys.version_info >= (3, 99)"))
-    assert other.value("sys") == OPEN
+    for test in ("sys.version_info >= (3, 99)", "os.name == 'nt'", "x and sys.version_info < (4,)"):
+        assert facts_at(source, before.format(test)).value("sys") == OPEN
+
+
+@pytest.mark.parametrize(
+    ("code", "opens"),
+    [
+        ("if sys.version_info >= (3, 8):\n    $0\nelif os.name == 'nt':\n    pass", False),
+        ("if sys.version_info[:2] < (4, 0):\n    $0", False),
+        ("if sys.version_info < (3,):\n    $0", True),
+        ("if sys.version_info < (3, 8):\n    pass\nelse:\n    $0", False),
+        ("if sys.version_info >= (3, 8): pass\nelse:\n    $0", True),
+        ("if sys.version_info < (3, 8): pass\nelif sys.argv:\n    $0", False),
+        ("if sys.version_info < (3, 8): pass\nelif os.name == 'nt':\n    $0", True),
+        ("if os.name == 'nt':\n    if sys.version_info >= (3, 8):\n        $0", True),
+    ],
+)
+def test_code_for_the_version_at_hand_is_as_certain_as_any(
+    source: FactsSource, code: str, opens: bool
+) -> None:
+    value = facts_at(source, f"import sys, os\n{code}").value("sys")
+    assert (value == OPEN) == opens
 
 
 def test_parameters_are_what_their_annotation_says(source: FactsSource) -> None:

@@ -18,7 +18,7 @@ from assist.models.scripted import ScriptedModel
 from assist.models.template import PREFIX_ONLY
 from assist.models.vocabulary import Vocabulary
 
-PIECES = (".app", "append", ".append", "ended", "extend", "())", "break", "]", "    ")
+PIECES = (".app", "append", ".append", "ended", "extend", "())", "break", "]", "    ", " z")
 
 
 def check(
@@ -81,6 +81,22 @@ def test_a_name_that_the_file_waits_for_is_imported() -> None:
 
 def test_a_wanted_name_is_written_to_its_end() -> None:
     check("from typing import $0\n", ["Lit"], "Literal", masked=4, facts=WANTED)
+
+
+def test_a_name_that_cannot_be_gone_on_with_is_given_up() -> None:
+    box = GivenFacts(values={"box": Value(members=frozenset({"about", "cut"}))})
+    check("x = box.$0\n", ["abend", "cut"], "cut", masked=2, facts=box)
+    check("x = box.$0\n", ["abend", "zero"], "", masked=2, facts=box)
+
+
+def test_a_list_ends_where_no_more_fits() -> None:
+    one = GivenFacts(
+        known_names=frozenset({"one", "y", "z"}),
+        values={
+            "one": Value(signatures=(Signature((Parameter("size", "either"),)),), kind="function"),
+        },
+    )
+    check("x = one($0\n", ["y, z)", "y)"], "y)", masked=1, facts=one)
 
 
 def test_a_call_in_the_answer_gets_no_keyword_that_its_function_lacks() -> None:
