@@ -1,17 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from assist.analysis.bindings import BindingCache, names_at
 from assist.analysis.document import Document
-from assist.analysis.document_facts import DocumentFacts, FactsSource
+from assist.analysis.document_facts import FactsSource
 from assist.analysis.lexer import StatementIndex
 from assist.analysis.placeholder import place
-from assist.analysis.scope import Scope
 from assist.analysis.unbound import NAMES_MAX, unbound_names
+from tests.support.facts import PATIENCE_SECONDS, facts_at, shapes_source
 
 
 def check(marked: str, *names: str) -> None:
@@ -55,23 +54,9 @@ def test_no_more_than_so_many_names() -> None:
     assert len(unbound_names(text, frozenset())) == NAMES_MAX
 
 
-PATIENCE_SECONDS = 60.0
-
-
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FactsSource]:
-    workspace = tmp_path_factory.mktemp("workspace")
-    (workspace / "shapes.py").write_text("class Circle: ...\nclass Square: ...\n")
-    scope = Scope(workspace, tmp_path_factory.mktemp("cache"))
-    yield FactsSource(scope, PATIENCE_SECONDS, PATIENCE_SECONDS)
-    scope.close()
-
-
-def facts_at(source: FactsSource, marked: str) -> DocumentFacts:
-    command = source.scope._command
-    file = Path(command[command.index("--workspace") + 1]) / "main.py"
-    document = Document(file.as_uri(), marked.replace("$0", ""))
-    return source.at(document, marked.index("$0"))
+    yield from shapes_source(tmp_path_factory)
 
 
 def test_names_of_star_imports_are_bound(source: FactsSource) -> None:
@@ -87,4 +72,4 @@ def test_the_module_is_known_when_its_names_are_written(source: FactsSource, cod
     found = facts_at(source, code)
     found.wait(PATIENCE_SECONDS)
     found.seconds_left = 0.0
-    assert {"Circle", "Square"} <= (found.module("shapes").members or set())
+    assert {"Circle", "Point"} <= (found.module("shapes").members or set())
