@@ -49,6 +49,7 @@ FACTS = GivenFacts(
             "self",
             "paths",
             "opened",
+            "partial",
         ]
     ),
     values={
@@ -69,6 +70,10 @@ FACTS = GivenFacts(
         "Error": Value(exception=True),
         "thing": Value(exception=False, signatures=(), kind="instance"),
         "len": call(Parameter("obj", "positional")),
+        "partial": members(
+            "func", "args", "keywords", signatures=ANYTHING.signatures, kind="class"
+        ),
+        "opened": members("func", "args", "keywords", signatures=ANYTHING.signatures),
     },
     module_values={
         "pathlib": members("Path", "PurePath", submodules=frozenset()),
@@ -254,6 +259,13 @@ def test_imports(marked: str, candidate: str, monitor: str) -> None:
         ("$0", "open_file(path, **path)", ""),
         ("open_file(path, $0)", "newline=''", ""),
         ("open_file(path, lines=$0)", "''", ""),
+        ("x = $0", "partial(open_file, mode='r')", ""),
+        ("x = $0", "partial(open_file, path, 'r', newline='')", ""),
+        ("x = $0", "partial(open_file, path=1)", "keywords"),
+        ("x = partial(open_file, mode='r', $0)", "path=1)", "keywords"),
+        ("x = $0", "partial(anything, lines=1)", ""),
+        ("x = $0", "opened(open_file, lines=1)", ""),
+        ("x = $0", "anything(open_file, lines=1)", ""),
         ("open_file(path, lines$0)", "=''", "keywords"),
         ("$0", "open_file(path, lambda a, b, c: 1)", ""),
         ("x = $0", "path(1)", "calls"),

@@ -7,6 +7,9 @@ from assist.analysis.monitors.monitor import EXPRESSION_WORDS, Legal, Monitor
 from assist.analysis.monitors.slot import Role, Slot
 from assist.analysis.monitors.view import View
 
+# What only functools.partial has: it takes the keywords of the function that it is given.
+PARTIAL_MEMBERS = frozenset({"func", "args", "keywords"})
+
 
 def legal(slot: Slot, view: View) -> Legal:
     """Keywords that the call accepts and does not have yet; where it takes an argument without
@@ -34,7 +37,15 @@ def accepted_keywords(slot: Slot, view: View) -> Legal:
     """Keywords of the function that the innermost bracket calls; none where it may take any."""
     if not slot.subject or not slot.frames:
         return None
-    signatures = view.value(slot.subject).signatures
+    called = view.value(slot.subject)
+    frame = slot.frames[-1]
+    if (
+        frame.first
+        and called.kind == "class"
+        and PARTIAL_MEMBERS <= (called.members or frozenset())
+    ):
+        called = view.value(frame.first)
+    signatures = called.signatures
     if not signatures:
         return None
     names: set[str] = set()
@@ -44,7 +55,7 @@ def accepted_keywords(slot: Slot, view: View) -> Legal:
                 return None
             if parameter.kind in ("either", "keyword"):
                 names.add(parameter.name)
-    return frozenset(names.difference(slot.frames[-1].keywords))
+    return frozenset(names.difference(frame.keywords))
 
 
 MONITOR = Monitor("keywords", frozenset({Role.ARGUMENT, Role.KEYWORD_ARGUMENT}), legal)

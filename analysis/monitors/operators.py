@@ -130,7 +130,8 @@ def _argument_ends(place: Place, frame: Frame, token: Token) -> None:
         place.slots.append(
             place.slot(Role.POSITIONAL, token.text, token.start, True, frame.subject)
         )
-        counted = frame._replace(positional=frame.positional + 1)
+        written = place.text[frame.start + 1 : token.start].strip()
+        counted = frame._replace(positional=frame.positional + 1, first=frame.first or written)
         place.frames = (*place.frames[:-1], counted)
 
 

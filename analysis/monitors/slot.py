@@ -61,7 +61,8 @@ class Bracket(Enum):
 class Frame(NamedTuple):
     """An open bracket: what it opened, where, and what was seen in it.
 
-    ``subject`` is the text of what is called or subscripted, ``primary`` where it starts;
+    ``subject`` is the text of what is called or subscripted, ``primary`` where it starts, ``first``
+    the first argument, if it has no keyword;
     ``arguments`` counts the commas, ``positional`` the arguments without keyword that ended;
     ``keyword`` is the keyword whose value is being written, ``keywords`` all used so far;
     ``unpacked`` tells of ``*`` or ``**``; ``comprehension`` that a ``for`` was seen.
@@ -78,6 +79,7 @@ class Frame(NamedTuple):
     keywords: tuple[str, ...] = ()
     unpacked: bool = False
     comprehension: bool = False
+    first: str = ""
 
 
 @dataclass(frozen=True, slots=True)
