@@ -39,11 +39,8 @@ def accepted_keywords(slot: Slot, view: View) -> Legal:
         return None
     called = view.value(slot.subject)
     frame = slot.frames[-1]
-    if (
-        frame.first
-        and called.kind == "class"
-        and PARTIAL_MEMBERS <= (called.members or frozenset())
-    ):
+    is_partial = called.kind == "class" and PARTIAL_MEMBERS.issubset(called.members or ())
+    if is_partial and frame.first:
         called = view.value(frame.first)
     signatures = called.signatures
     if not signatures:
