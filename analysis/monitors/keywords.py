@@ -23,16 +23,6 @@ def legal(slot: Slot, view: View) -> Legal:
     return (names | EXPRESSION_WORDS).difference({slot.text}) | keywords
 
 
-def _may_be_positional(slot: Slot, view: View) -> bool:
-    frame = slot.frames[-1]
-    if frame.keywords:
-        return False
-    if frame.unpacked or frame.comprehension or slot.keyword == "case":
-        return True
-    signatures = view.value(slot.subject).signatures or ()
-    return any(takes_positional(signature, frame.positional + 1) for signature in signatures)
-
-
 def accepted_keywords(slot: Slot, view: View) -> Legal:
     """Keywords of the function that the innermost bracket calls; none where it may take any."""
     if not slot.subject or not slot.frames:
@@ -53,6 +43,16 @@ def accepted_keywords(slot: Slot, view: View) -> Legal:
             if parameter.kind in ("either", "keyword"):
                 names.add(parameter.name)
     return frozenset(names.difference(frame.keywords))
+
+
+def _may_be_positional(slot: Slot, view: View) -> bool:
+    frame = slot.frames[-1]
+    if frame.keywords:
+        return False
+    if frame.unpacked or frame.comprehension or slot.keyword == "case":
+        return True
+    signatures = view.value(slot.subject).signatures or ()
+    return any(takes_positional(signature, frame.positional + 1) for signature in signatures)
 
 
 MONITOR = Monitor("keywords", frozenset({Role.ARGUMENT, Role.KEYWORD_ARGUMENT}), legal)
