@@ -194,7 +194,8 @@ class Guard:
     def reject(self, verdict: Verdict, tokens: Sequence[int], *, ended: bool = False) -> int | None:
         """How many tokens may stay after a rejection; none where the answer has to be dropped.
 
-        ``ended``: not the last token was rejected but the end after it. The mask for the token after them is kept until the answer is cut below it.
+        ``ended``: not the last token was rejected but the end after it. The mask for the token after
+        them is kept until the answer is cut below it.
         """
         self.rejected += 1
         if self.rejected > REJECTIONS_MAX or not tokens:
