@@ -22,7 +22,7 @@ LIKELIHOOD_MIN: dict[str, float] = {"quiet": 0.75, "balanced": 0.5, "eager": 0.0
 # The ranker learned from the answers that the model likes best. Its others are right less often than
 # it thinks: counted in full they displaced five of 55 right answers, at half they brought three more.
 OTHERS_SHARE = 0.5
-# None of the ten among the answers that the ranker learned from was right; of the others 22% were.
+# None of the 29 among the answers that the ranker learned from was right; of the others 24% were.
 UNFINISHED_SHARE = 0.1
 
 

@@ -16,8 +16,8 @@ class Verdict:
     If not: ``span`` is the offending text, in offsets of the candidate (a negative start lies
     before the cursor); ``legal`` are the whole texts that may stand at ``span.start``, each
     followed by something that does not continue it, or none where only this text is known to be
-    wrong; ``monitor`` names who said so. ``is_bias``: what was written exists, but ``legal`` is
-    better; without ``legal`` nothing more is wanted here.
+    wrong; ``monitor`` names who said so. ``is_bias``: ``legal`` is what the
+    place waits for, whether or not what was written exists; without ``legal`` it waits for nothing.
     """
 
     accepted: bool
