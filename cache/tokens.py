@@ -34,7 +34,8 @@ class TokenBuffer:
     ``tokens``, ``positions`` and ``changes`` are parallel, shape (length,). Positions rise
     strictly and have a gap only after an interrupted prefill. ``changes`` counts the tokens that
     were inserted or removed before a token since its key and value were computed. The first
-    ``exact`` tokens are exact: computed with today's tokens before them, all exact themselves.
+    ``exact`` tokens are exact: computed with today's tokens before them, all exact themselves,
+    and in their order in the memory too, because attention adds up in that order.
     """
 
     tokens: Tokens
@@ -64,13 +65,14 @@ class TokenBuffer:
     def fill(self, tokens: Tokens, positions: Tokens) -> TokenBuffer:
         """The buffer after ``tokens`` were evaluated at ``positions``, its end or gaps of it."""
         indices = np.searchsorted(self.positions, positions)
-        next_exact = self.exact + np.arange(len(positions), dtype=np.int32)
-        exact = (indices == self.exact) & (positions == next_exact)
+        # What is put before others lies behind them in the memory.
+        is_behind = not len(positions) or int(positions[0]) == self.exact
+        is_exact = is_behind and self.exact == len(self)
         return TokenBuffer(
             np.insert(self.tokens, indices, tokens),
             np.insert(self.positions, indices, positions),
             np.insert(self.changes, indices, 0),
-            self.exact + (len(exact) if exact.all() else int(exact.argmin())),
+            self.exact + is_exact * len(positions),
         )
 
     def replaced_exactly(self, count: int) -> TokenBuffer:

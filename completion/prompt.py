@@ -65,11 +65,13 @@ def build_prompt(
     window: Window | None = None,
     context: str = "",
     heal: bool = True,
+    suffix_share: float = SUFFIX_SHARE,
 ) -> FimPrompt:
     """Prompt for the cursor at ``offset`` of ``text``, at most ``tokens_max`` tokens.
 
     ``context`` is put before the prefix, as whole lines, and counts within the budget. The edges of ``window``
     (of the document's previous prompt) are kept while they fit. Lone surrogates become U+FFFD.
+    The suffix gets at most ``suffix_share`` of the room.
     """
     text = _without_surrogates(text)
     room = room_without_context = max(tokens_max - len(template.markers), 8)
@@ -81,7 +83,7 @@ def build_prompt(
     moved = _moved(window, text, offset) if window else Window(text, -1, -1)
     end, suffix_tokens = offset, list[int]()
     if template.uses_suffix:
-        suffix_max = int(room * SUFFIX_SHARE)
+        suffix_max = int(room * suffix_share)
         end, suffix_tokens = _cut_end(model, template, moved, offset, suffix_max)
     prefix_max = room - len(suffix_tokens)
     start, prefix_tokens = _cut_start(model, template, moved, offset, prefix_max)

@@ -7,23 +7,18 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from assist.cache.kv import EditPlan, Reuse, ReusePolicy, plan_edit
-from assist.cache.parked import (
-    MEMORY_BYTES_MAX,
-    Parked,
-    ParkedDocuments,
-    pack_parked,
-    unpack_parked,
-)
+from assist.cache.parked import MEMORY_BYTES_MAX, Parked
+from assist.cache.shelf import Shelf
 from assist.cache.tokens import EMPTY, TokenBuffer, Tokens
 from assist.models.branch import Branch
 from assist.models.model import (
     BRANCH_FIRST,
-    HAND,
     LIVE,
     SEQUENCES_MAX,
     STAGE,
@@ -33,6 +28,7 @@ from assist.models.model import (
     Model,
     Row,
 )
+from assist.models.moves import move_spans, put_back, take_out
 from assist.models.pace import Pace
 
 if TYPE_CHECKING:
@@ -101,8 +97,7 @@ class KvSession:
         self.policy = policy or ReusePolicy()
         self.document = ""
         self.pace = Pace()
-        self._store = store
-        self._parked = ParkedDocuments(memory_bytes_max)
+        self._shelf = Shelf(model.fingerprint, store, memory_bytes_max)
         self._buffer = EMPTY
         self._stored = EMPTY
         self._stored_at = -math.inf
@@ -130,6 +125,7 @@ class KvSession:
     ) -> Prefill:
         """Make the memory hold ``tokens`` of ``document`` (none: the focused one).
 
+        Where reuse could have decided a tie of the two best, everything is made exact first.
         Raises :class:`Aborted` when ``abort`` returned true, and keeps what was finished: at
         least one chunk, unless it was true from the beginning. Ends every branch.
         """
@@ -142,13 +138,19 @@ class KvSession:
         if document is not None:
             self.focus(document)
         self._end_branches()
-        plan = plan_edit(self._buffer, tokens, self._allowed(policy or self.policy))
-        self._place(plan)
+        allowed = self._allowed(policy or self.policy)
+        plan = plan_edit(self._buffer, tokens, allowed)
+        move_spans(self.model, self._buffer.positions, plan)
+        self._buffer = plan.buffer
         self._foreign = False
         logits = self._evaluate_gaps(plan, abort)
         self._reused += plan.reused
         self._shifted += plan.shifted
-        return Prefill(logits, plan.reused, plan.shifted, plan.evaluated)
+        evaluated, inexact = plan.evaluated, len(self._buffer) - self._buffer.exact
+        if inexact and _lead(logits) < allowed.tie_logits:
+            logits = self._exactly(abort)
+            evaluated += inexact
+        return Prefill(logits, plan.reused, plan.shifted, evaluated)
 
     def prewarm(
         self, tokens: Sequence[int], *, document: str | None = None, abort: Abort | None = None
@@ -215,19 +217,27 @@ class KvSession:
     def refresh(self, abort: Abort | None = None) -> bool:
         """Make everything exact, chunk by chunk; false when ``abort`` interrupted it.
 
+        Then the memory is that of a computation from the beginning, cell for cell and bit for bit.
         An interruption loses at most the work of one chunk, never what the memory held.
         """
         self._end_branches()
-        while self._buffer.exact < self._buffer.contiguous:
-            free = self.model.context_tokens_max - len(self._buffer)
-            count = min(REFRESH_CHUNK_TOKENS, self._buffer.contiguous - self._buffer.exact, free)
-            if count <= 0:
-                return True
-            try:
-                self._refresh_chunk(count, abort)
-            except Aborted:
-                return False
-        return True
+        buffer = self._buffer
+        start, end = buffer.exact, buffer.contiguous
+        if start == end:
+            return True
+        if abort is not None and abort():
+            return False
+        cuts = [*range(start, end, REFRESH_CHUNK_TOKENS), end]
+        try:
+            *old, behind = take_out(self.model, buffer.positions, [*cuts, len(buffer)])
+            done = self._evaluate_again(cuts, abort)
+            put_back(self.model, [*old[done:], behind])
+        except Exception:
+            self.reset()
+            raise
+        self._buffer = buffer.replaced_exactly(cuts[done] - start)
+        self._refreshed += cuts[done] - start
+        return done == len(old)
 
     def focus(self, document: str) -> None:
         """Make ``document`` the one in the native memory: park the other, bring its cells back."""
@@ -236,7 +246,7 @@ class KvSession:
         self._end_branches()
         self._park()
         self.document = document
-        parked = self._parked.take(document) or self._load(document)
+        parked = self._shelf.take(document)
         if parked is None:
             self._foreign = True
         else:
@@ -267,31 +277,20 @@ class KvSession:
 
         The live document is written at most once in ``seconds_min``.
         """
-        if self._store is None:
-            return True
-        while (name := self._parked.unstored()) is not None:
-            if abort is not None and abort():
-                return False
-            parked = self._parked.peek(name)
-            assert parked is not None
-            self._write(name, parked)
-            self._parked.put(name, replace(parked, stored=True))
-        if abort is not None and abort():
+        if not self._shelf.write_parked(abort) or (abort is not None and abort()):
             return False
         now = time.monotonic()
         due = self._stored is not self._buffer and now - self._stored_at >= seconds_min
-        if due and self._worth_parking():
-            self._write(self.document, self.snapshot())
+        if due and self._shelf.has_disk and self._worth_parking():
+            self._shelf.write(self.document, self.snapshot())
             self._stored, self._stored_at = self._buffer, now
         return True
 
     def forget(self, document: str) -> None:
         """Drop a document everywhere, also from disk."""
-        self._parked.take(document)
+        self._shelf.forget(document)
         if document == self.document:
             self.reset()
-        if self._store is not None:
-            self._store.forget(document, self.model.fingerprint)
 
     def reset(self) -> None:
         """Empty the native memory."""
@@ -301,6 +300,7 @@ class KvSession:
         self._buffer = EMPTY
 
     def status(self) -> KvStatus:
+        parked = self._shelf.parked
         policy, reason = self.policy, "as configured"
         if policy.reuse == "shift" and not self.model.can_shift:
             policy = replace(policy, reuse="prefix")
@@ -312,9 +312,9 @@ class KvSession:
             context_tokens_max=self.model.context_tokens_max,
             reuse=policy.reuse,
             reason=reason,
-            parked_documents=len(self._parked),
-            parked_bytes=self._parked.bytes,
-            parked_bytes_max=self._parked.bytes_max,
+            parked_documents=len(parked),
+            parked_bytes=parked.bytes,
+            parked_bytes_max=parked.bytes_max,
             reused=self._reused,
             shifted=self._shifted,
             evaluated=self._evaluated,
@@ -325,24 +325,6 @@ class KvSession:
         if policy.reuse == "shift" and (self._foreign or not self.model.can_shift):
             return replace(policy, reuse="prefix")
         return policy
-
-    def _place(self, plan: EditPlan) -> None:
-        """Bring every kept span to its new position; only the head stays in LIVE."""
-        memory = self.model
-        positions = self._buffer.positions
-        for span in plan.spans:
-            if span.new < plan.head:
-                continue
-            start = int(positions[span.old])
-            end = start + span.size
-            memory.memory_copy(LIVE, HAND, start, end)
-            memory.memory_remove(LIVE, start, end)
-            if span.delta:
-                memory.memory_shift(HAND, 0, -1, span.delta)
-            memory.memory_copy(HAND, STAGE, 0, -1)
-            memory.memory_remove(HAND, 0, -1)
-        memory.memory_remove(LIVE, plan.head, -1)
-        self._buffer = plan.buffer
 
     def _evaluate_gaps(self, plan: EditPlan, abort: Abort | None) -> Logits:
         """Evaluate what no span fills: all places in one go, or where the model cannot insert one
@@ -396,20 +378,24 @@ class KvSession:
         self._evaluated += len(tokens)
         self._buffer = self._buffer.fill(tokens, positions)
 
-    def _refresh_chunk(self, count: int, abort: Abort | None) -> None:
-        """Evaluate the first inexact tokens again beside the old ones, then exchange them."""
-        memory, start = self.model, self._buffer.exact
-        end = start + count
-        memory.memory_copy(LIVE, STAGE, 0, start)
-        try:
+    def _exactly(self, abort: Abort | None) -> Logits:
+        """Logits of the last token once everything before it is exact."""
+        last = self._buffer.tokens[-1:]
+        self.truncate(len(self._buffer) - 1)
+        if not self.refresh(abort):
+            raise Aborted
+        return self.extend(last.tolist(), abort=abort)
+
+    def _evaluate_again(self, cuts: Sequence[int], abort: Abort | None) -> int:
+        """Evaluate the tokens between ``cuts`` at the end of LIVE; how many parts were finished."""
+        for done, (start, end) in enumerate(pairwise(cuts)):
             tokens = self._buffer.tokens[start:end].tolist()
-            memory.evaluate(tokens, start, sequence=STAGE, logits=0, abort=abort)
-            memory.memory_remove(LIVE, start, end)
-            memory.memory_copy(STAGE, LIVE, start, end)
-        finally:
-            memory.memory_remove(STAGE, 0, -1)
-        self._buffer = self._buffer.replaced_exactly(count)
-        self._refreshed += count
+            try:
+                self.model.evaluate(tokens, start, logits=0, abort=abort)
+            except Aborted:
+                self.model.memory_remove(LIVE, start, -1)
+                return done
+        return len(cuts) - 1
 
     def _end_branches(self) -> None:
         for branch in self._branches:
@@ -421,15 +407,11 @@ class KvSession:
 
     def _park(self) -> None:
         if self._worth_parking():
-            self._parked.put(self.document, self.snapshot())
+            self._shelf.put(self.document, self.snapshot())
         self._stored = EMPTY
 
-    def _load(self, document: str) -> Parked | None:
-        if self._store is None:
-            return None
-        data = self._store.get(document, self.model.fingerprint)
-        return unpack_parked(data) if data is not None else None
 
-    def _write(self, document: str, parked: Parked) -> None:
-        assert self._store is not None
-        self._store.put(document, self.model.fingerprint, *pack_parked(parked))
+def _lead(logits: Logits) -> float:
+    """By how much the favourite of the last row leads."""
+    second, first = np.partition(logits[-1], -2)[-2:]
+    return float(first - second)

@@ -261,7 +261,11 @@ class LlamaModel:
             batch.logits[index] = index >= len(rows) - wanted
         choice = self._decode_threads if len(rows) == 1 else self._prefill_threads
         threads = choice.threads_max if self.options.threads_fixed else choice.threads(len(rows))
-        ll.llama_set_n_threads(self._context, threads, threads)
+        # A shift goes before the batch with the threads of a single token: few large steps, for
+        # which all of them pay.
+        shifting = self._shift_pending and len(rows) > 1
+        single = self._prefill_threads.threads_max if shifting else threads
+        ll.llama_set_n_threads(self._context, single, threads)
         # An interrupted shift leaves some layers rotated and others not, in silence.
         self._abort = None if self._shift_pending else abort
         started = time.perf_counter()

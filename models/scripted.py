@@ -286,10 +286,10 @@ def origin_after(before: Cell | None, token: int, position: int) -> bytes:
 
 
 def digest_logits(context: Sequence[tuple[int, int]], size: int = BYTE_TOKENS + 1) -> Logits:
-    """Logits of a context of (token, rotation of its key), shape (size,)."""
+    """Logits of a context of (token, rotation of its key), shape (size,); ties are rare."""
     digest = hashlib.blake2b(np.asarray(context, np.int64).tobytes(), digest_size=8)
     generator = np.random.default_rng(int.from_bytes(digest.digest(), "big"))
-    return generator.standard_normal(size).astype(np.float32)
+    return (FAVOURITE_LOGIT * generator.standard_normal(size)).astype(np.float32)
 
 
 def _listed(answers: str | Sequence[str]) -> Sequence[str]:

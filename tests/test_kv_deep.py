@@ -14,7 +14,6 @@ from assist.cache.kv import ReusePolicy
 from assist.models.kv_session import KvSession
 from assist.models.llama import LlamaModel, LlamaOptions, load_model
 from assist.server.bench.edit_cases import edit_cases, source_files
-from assist.server.bench.edit_summary import MARGIN_LOGITS
 from assist.server.bench.edits import compare
 from support.lsp import model_file
 
@@ -26,9 +25,6 @@ GREEDY_TOKENS = 16
 FILES = 12
 # Full before the first third of the edits, so that what grows after it would be a leak.
 PARKED_BYTES_MAX = 24 << 20
-# A favourite by less than MARGIN_LOGITS may change by rounding (attention adds up in the order of
-# the cells, which an edit changes); so many of the answers may, each of GREEDY_TOKENS tokens.
-CLOSE_SHARE_MAX = 0.34
 OFF = ReusePolicy("off")
 
 
@@ -76,37 +72,37 @@ def test_random_edits_neither_drift_nor_leak(
     assert resident_bytes() < 1.02 * resident
 
 
-def test_after_a_refresh_the_greedy_answer_is_that_of_a_fresh_computation(
+def test_after_a_refresh_all_is_as_computed_from_the_beginning(
     models: tuple[LlamaModel, LlamaModel],
 ) -> None:
     kv, fresh = KvSession(models[0]), KvSession(models[1])
-    close = 0
     for name, text in source_files()[:: len(source_files()) // FILES][:FILES]:
         tokens = kv.model.tokenize(text)[:300]
         kv.prefill(tokens, document=name)
-        edited = [
-            *tokens[:100],
-            *tokens[130:200],
-            *kv.model.tokenize("\n    x = y\n"),
-            *tokens[200:],
-        ]
-        kv.prefill(edited)
-        assert kv.refresh() and kv.buffer.exact == len(edited)
-        close += greedy_differs_closely(fresh, kv, edited)
-    assert close <= CLOSE_SHARE_MAX * FILES
+        for edited in edits(tokens, kv.model.tokenize("\n    x = y\n")):
+            kv.prefill(edited)
+            keystroke = iter(range(40))
+            while not kv.refresh(lambda: next(keystroke, None) == 20):  # noqa: B023
+                pass
+            assert kv.buffer.exact == len(edited)
+            check_greedy(fresh, kv, edited)
 
 
-def greedy_differs_closely(fresh: KvSession, kv: KvSession, tokens: list[int]) -> bool:
-    """Whether the greedy answers differ, at a token that led by next to nothing; any other difference fails."""
-    # A token evaluated alone is rounded otherwise than in a batch: alone on both sides.
+def edits(tokens: list[int], new: list[int]) -> Iterator[list[int]]:
+    """Several places at once, then a block that moves, then one that comes above."""
+    yield [*tokens[:100], *tokens[130:200], *new, *tokens[200:]]
+    yield [*tokens[:60], *tokens[140:200], *tokens[60:140], *tokens[200:]]
+    yield [*tokens[:20], *new, *tokens[20:]]
+
+
+def check_greedy(fresh: KvSession, kv: KvSession, tokens: list[int]) -> None:
+    """The greedy answers have the same logits, bit for bit."""
+    # A build with other kernels rounds a token alone otherwise than in a batch: alone on both sides.
     fresh.prefill(tokens[:-1], policy=OFF)
     expected = fresh.extend(tokens[-1:])
-    found = kv.prefill(tokens).logits
+    kv.truncate(len(tokens) - 1)
+    found = kv.extend(tokens[-1:])
     for _ in range(GREEDY_TOKENS):
-        _, same, margin = compare(expected, found)
-        if not same:
-            assert margin < MARGIN_LOGITS
-            return True
+        assert np.array_equal(expected, found)
         token = int(np.argmax(expected[-1]))
         expected, found = fresh.extend([token]), kv.extend([token])
-    return False

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ ALL = ReusePolicy(
     after_tokens=0,
     tail_tokens=1,
     near_tokens=0,
+    tie_logits=0,
 )
 
 
@@ -37,7 +39,9 @@ def check(kv: KvSession, tokens: list[int], **options: object) -> Prefill:
     prefill = kv.prefill(tokens, **options)  # type: ignore[arg-type]
     expected = digest_logits([(token, position) for position, token in enumerate(tokens)])
     assert np.array_equal(prefill.logits, expected[None])
-    assert prefill.reused + prefill.shifted + prefill.evaluated == len(tokens)
+    # What a tie makes exact is evaluated twice.
+    counted = prefill.reused + prefill.shifted + prefill.evaluated
+    assert counted == len(tokens) or (counted > len(tokens) and kv.buffer.exact == len(tokens))
     check_mirror(kv)
     return prefill
 
@@ -125,6 +129,10 @@ def test_other_policies_agree_with_no_cache(reuse: str) -> None:
     run_edits(60, 1, ReusePolicy(reuse))  # type: ignore[arg-type]
 
 
+def test_random_edits_with_ties_agree_with_no_cache() -> None:
+    run_edits(100, 5, replace(ALL, tie_logits=5))
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("can_insert", [True, False])
 def test_ten_thousand_edits_neither_drift_nor_leak(can_insert: bool) -> None:
@@ -201,6 +209,28 @@ def test_an_interrupted_refresh_loses_nothing() -> None:
     assert kv.refresh()
     assert kv.buffer.exact == 190
     assert check(kv, tokens[:20] + tokens[30:]).evaluated == 1
+
+
+def test_an_inexact_answer_decides_no_tie() -> None:
+    tokens = [n % 250 for n in range(200)]
+    for lead, exact in [(1e-9, 20), (1e9, 190)]:
+        kv = session(replace(ALL, tie_logits=lead))
+        assert check(kv, tokens).evaluated == 200
+        assert check(kv, tokens[:20] + tokens[30:]).evaluated == 1 + (exact == 190) * 170
+        assert kv.buffer.exact == exact
+
+
+def test_a_tie_gives_way_to_a_keystroke() -> None:
+    kv = session(replace(ALL, tie_logits=1e9))
+    tokens = [n % 250 for n in range(200)]
+    check(kv, tokens)
+    edited_tokens = tokens[:20] + tokens[30:]
+    with pytest.raises(Aborted):
+        kv.prefill(edited_tokens, abort=abort_after(4))
+    check_mirror(kv)
+    assert 20 < kv.buffer.exact < 190
+    # What was made exact stays so.
+    assert check(kv, edited_tokens).evaluated < 150
 
 
 def test_a_failed_evaluation_empties_the_memory() -> None:

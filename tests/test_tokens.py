@@ -104,7 +104,10 @@ def test_exact_tokens_end_at_the_first_change() -> None:
     plan = plan_edit(old, [*range(50), 777, *range(50, 100)], BARE)
     assert (plan.reused, plan.shifted, plan.evaluated) == (50, 49, 2)
     after = filled(plan.buffer, plan.tokens, (50, 51), (100, 101))
-    assert after.exact == 51
+    # The new token lies behind those that were there, which are not exact either.
+    assert after.exact == 50
+    behind = plan_edit(old, [*range(50), 777], BARE)
+    assert filled(behind.buffer, behind.tokens, (50, 51)).exact == 51
     assert np.unique(after.changes[51:100]).tolist() == [1]
 
 

@@ -15,7 +15,7 @@ import click
 import numpy as np
 
 from assist.cache.kv import ReusePolicy
-from assist.completion.prompt import Window, build_prompt
+from assist.completion.prompt import SUFFIX_SHARE, Window, build_prompt
 from assist.models.kv_session import KvSession
 from assist.models.llama import LlamaOptions
 from assist.models.model import Logits, Model
@@ -43,6 +43,9 @@ REFRESH_AFTER = (1, 2, 4, 8)
 @click.option("--model", default="", help="A model's name or the path of a GGUF file.")
 @click.option("--order", type=click.Choice(ORDERS), default="model", show_default=True)
 @click.option("--context-tokens", type=click.IntRange(128), default=1024, show_default=True)
+@click.option(
+    "--suffix-share", type=click.FloatRange(0, 0.9), default=SUFFIX_SHARE, show_default=True
+)
 @click.option("--limit", type=click.IntRange(1), default=200, show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Seed of files and edits.")
 @click.option("--policies", default=",".join(POLICIES), show_default=True)
@@ -54,6 +57,7 @@ def command(
     model: str,
     order: str,
     context_tokens: int,
+    suffix_share: float,
     limit: int,
     seed: int,
     policies: str,
@@ -78,7 +82,7 @@ def command(
         lanes = _lanes(opened, model, chosen, stack)
         cases = edit_cases(source_files(), seed=seed, limit=limit)
         left = (case for case in cases if case.number not in done)
-        for row in run_cases(opened, lanes, left, context_tokens):
+        for row in run_cases(opened, lanes, left, context_tokens, suffix_share):
             rows.append(row)
             if csv_path:
                 append_case(csv_path, row)
@@ -87,6 +91,7 @@ def command(
         "model": opened.model.name,
         "template": str(opened.template),
         "context_tokens": context_tokens,
+        "suffix_share": suffix_share,
         "seconds": round(time.perf_counter() - started, 1),
     }
     if html_path:
@@ -101,14 +106,17 @@ def run_cases(
     lanes: Sequence[Lane],
     cases: Iterator[EditCase],
     context_tokens: int,
+    suffix_share: float = SUFFIX_SHARE,
 ) -> Iterator[EditRow]:
     """Answer every edit in every lane, the same tokens in each; ``off`` is what they are compared with."""
     windows: dict[str, Window] = {}
     last: View | None = None
     since = turn = 0
     for case in cases:
-        before = _tokens(opened, case.before, windows, context_tokens)
-        after = _tokens(opened, case.after, windows, context_tokens)
+        before, after = (
+            _tokens(opened, view, windows, context_tokens, suffix_share)
+            for view in (case.before, case.after)
+        )
         if case.before != last:
             _open(lanes, before, case.before.name)
             since = 0
@@ -185,7 +193,11 @@ def _log_softmax(row: Logits) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
 
 
 def _tokens(
-    opened: OpenedModel, view: View, windows: dict[str, Window], tokens_max: int
+    opened: OpenedModel,
+    view: View,
+    windows: dict[str, Window],
+    tokens_max: int,
+    suffix_share: float,
 ) -> tuple[int, ...]:
     prompt = build_prompt(
         opened.model,
@@ -194,6 +206,7 @@ def _tokens(
         view.offset,
         tokens_max=tokens_max,
         window=windows.get(view.name),
+        suffix_share=suffix_share,
     )
     windows[view.name] = prompt.window
     return prompt.tokens
