@@ -203,7 +203,10 @@ class Guard:
         if verdict.legal is None and verdict.is_bias:
             return None
         if verdict.legal is None:
-            return self._ban(self._token_at(verdict.span.start), tokens)
+            # A call that takes nothing more is not gone on with.
+            ends = verdict.monitor == "keywords"
+            kept = self._end_list(self._whole(verdict.span.start), tokens) if ends else None
+            return self._ban(self._token_at(verdict.span.start), tokens) if kept is None else kept
         started = time.thread_time()
         masked = self._mask(verdict, len(tokens) - (not ended))
         self.seconds += time.thread_time() - started
@@ -229,6 +232,11 @@ class Guard:
                 self.masks[kept] = mask._replace(tokens=others)
                 return kept
             kept -= 1
+        return self._end_list(mask.whole, tokens)
+
+    def _end_list(self, whole: bytes, tokens: Sequence[int]) -> int | None:
+        """Avoid the comma after which nothing is written but what is not in ``whole``."""
+        kept = sum(len(written) <= len(whole) for written in self.written[1:]) - 1
         leads = kept >= 0 and self.sets.trie.vocabulary.pieces[tokens[kept]].strip() == b","
         return self._ban(kept, tokens) if leads else None
 
@@ -244,8 +252,7 @@ class Guard:
         if start < 0:
             typed = self.head[start:]
             legal = frozenset(name[-start:] for name in legal if name.startswith(typed))
-            start = 0
-        whole = self.heal + self._text(self.written[-1])[:start].encode()
+        whole = self._whole(start)
         for kept in range(newest, -1, -1):
             written = self.written[kept]
             allowed = self.sets.tokens(whole, legal, written)
@@ -256,6 +263,10 @@ class Guard:
             if len(written) <= len(whole):
                 return None
         return None
+
+    def _whole(self, start: int) -> bytes:
+        """The answer up to its character ``start``, which may lie before it."""
+        return self.heal + self._text(self.written[-1])[: max(start, 0)].encode()
 
     def _text(self, data: bytes) -> str:
         return data[len(self.heal) :].decode("utf-8", "ignore")

@@ -96,7 +96,7 @@ def test_a_list_ends_where_no_more_fits() -> None:
             "one": Value(signatures=(Signature((Parameter("size", "either"),)),), kind="function"),
         },
     )
-    check("x = one($0\n", ["y, z)", "y)"], "y)", masked=1, facts=one)
+    check("x = one($0\n", ["y, z)", "y)"], "y)", facts=one)
 
 
 def test_a_call_in_the_answer_gets_no_keyword_that_its_function_lacks() -> None:

@@ -245,6 +245,8 @@ def test_imports(marked: str, candidate: str, monitor: str) -> None:
         ("$0", "open_file(path, mode='r')", ""),
         ("$0", "open_file(path, mod='r')", "keywords"),
         ("$0", "open_file(path, mode='r', mode='w')", "keywords"),
+        ("$0", "open_file(path, 'r', mode='w')", "keywords"),
+        ("$0", "open_file(*path, mode='w')", ""),
         ("$0", "anything(path, whatever=1)", ""),
         ("$0", "open_file(mod='r')", "keywords"),
         ("x = $0", "len(open_file(file=path, mod='r'))", "keywords"),
@@ -261,6 +263,8 @@ def test_imports(marked: str, candidate: str, monitor: str) -> None:
         ("open_file(path, lines=$0)", "''", ""),
         ("x = $0", "partial(open_file, mode='r')", ""),
         ("x = $0", "partial(open_file, path, 'r', newline='')", ""),
+        ("x = $0", "partial(open_file, file=path)", ""),
+        ("x = $0", "partial(open_file, path, 'r', mode='w')", "keywords"),
         ("x = $0", "partial(open_file, path=1)", "keywords"),
         ("x = partial(open_file, mode='r', $0)", "path=1)", "keywords"),
         ("x = $0", "partial(anything, lines=1)", ""),
@@ -351,9 +355,7 @@ def test_what_may_stand_instead_of_a_keyword_is_offered(piece: int) -> None:
 def test_where_only_a_keyword_can_stand_keywords_are_offered(before: str) -> None:
     verdict = check(f"x = open_file({before}$0", "path)")
     assert verdict.monitor in ("names", "keywords")
-    assert verdict.legal == frozenset(
-        {"newline"} if "file" in before else {"mode", "newline", "file"}
-    )
+    assert verdict.legal == frozenset({"newline"})
 
 
 WANTED = GivenFacts(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from assist.analysis.facts import Signature
 from assist.analysis.monitors.arity import takes_positional
 from assist.analysis.monitors.monitor import EXPRESSION_WORDS, Legal, Monitor
 from assist.analysis.monitors.slot import Role, Slot
@@ -24,25 +25,34 @@ def legal(slot: Slot, view: View) -> Legal:
 
 
 def accepted_keywords(slot: Slot, view: View) -> Legal:
-    """Keywords of the function that the innermost bracket calls; none where it may take any."""
+    """Keywords of the function that the innermost bracket calls, without those whose parameter has
+    an argument; none where it may take any."""
     if not slot.subject or not slot.frames:
         return None
     called = view.value(slot.subject)
     frame = slot.frames[-1]
+    positional = frame.positional
     is_partial = called.kind == "class" and PARTIAL_MEMBERS.issubset(called.members or ())
     if is_partial and frame.first:
         called = view.value(frame.first)
+        positional -= 1
     signatures = called.signatures
     if not signatures:
         return None
     names: set[str] = set()
     for signature in signatures:
-        for parameter in signature.parameters:
-            if parameter.kind == "keywords":
-                return None
-            if parameter.kind in ("either", "keyword"):
-                names.add(parameter.name)
+        if any(parameter.kind == "keywords" for parameter in signature.parameters):
+            return None
+        names |= _open_keywords(signature, positional)
     return frozenset(names.difference(frame.keywords))
+
+
+def _open_keywords(signature: Signature, positional: int) -> set[str]:
+    """Parameters that may be named where ``positional`` arguments stand before, which fill the first."""
+    places = [p for p in signature.parameters if p.kind in ("positional", "either")]
+    by_name = [p for p in signature.parameters if p.kind in ("either", "keyword")]
+    filled = {parameter.name for parameter in places[: max(positional, 0)]}
+    return {parameter.name for parameter in by_name} - filled
 
 
 def _may_be_positional(slot: Slot, view: View) -> bool:
