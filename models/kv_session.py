@@ -305,6 +305,8 @@ class KvSession:
         if policy.reuse == "shift" and not self.model.can_shift:
             policy = replace(policy, reuse="prefix")
             reason = "the positions of this model's keys cannot be shifted"
+        elif policy.reuse == "shift" and not self.model.can_insert:
+            reason = "as configured; this build of llama.cpp reads each place of an edit by itself"
         return KvStatus(
             document=self.document,
             tokens=len(self._buffer),

@@ -177,6 +177,11 @@ def test_a_model_that_cannot_shift_reuses_the_prefix_and_says_so() -> None:
     assert status.reuse == "prefix" and "cannot be shifted" in status.reason
 
 
+def test_a_build_that_cannot_insert_is_named() -> None:
+    assert session(can_insert=True).status().reason == "as configured"
+    assert "each place of an edit by itself" in session(can_insert=False).status().reason
+
+
 def test_an_aborted_prefill_keeps_its_first_chunk_and_the_tail() -> None:
     kv = session(batch_tokens=16)
     head, tail = prompt("h" * 40), prompt("".join(f"tail{n:03}" for n in range(30)))
