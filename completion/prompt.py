@@ -224,7 +224,7 @@ def _heal(model: Model, prefix: str, tokens: list[int]) -> Heal:
     del tokens[len(tokens) - count :]
     data = model.vocabulary.detokenize(healed)
     splits = [tuple(healed)]
-    if tail[2]:
+    if tail[2] and not tail[2].endswith("\n"):
         # Before a word the last blank belongs to the word's token, so the others are split elsewhere.
         splits.append(tuple(model.tokenize(data.decode("utf-8", "ignore") + WORD)))
     return Heal(data, tuple(splits))

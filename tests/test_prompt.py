@@ -141,4 +141,6 @@ def test_blanks_are_healed_as_a_word_takes_the_last_of_them_too() -> None:
 
     assert splits("def f():\n    $0") == [["\n    "], ["\n    ", "a"]]
     assert splits("x = fo$0")[1:] == []
+    # No word takes a line's end.
+    assert splits("x = 1 \n$0")[1:] == []
     assert splits("x = $0") == [[" "], [" ", "a"]]
