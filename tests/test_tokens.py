@@ -18,6 +18,7 @@ BARE = ReusePolicy(
     after_tokens=0,
     tail_tokens=1,
     near_tokens=0,
+    removed_near_tokens=0,
 )
 SHORT = st.lists(st.integers(0, 3), max_size=60)
 
@@ -122,6 +123,12 @@ def test_changes_add_up_until_the_bound() -> None:
         shifted.append(plan.shifted > 0)
         cache = filled(plan.buffer, tokens, *plan.gaps)
     assert shifted == [True, True, True, False, True]
+
+
+def test_what_little_is_left_behind_a_removed_block_is_evaluated() -> None:
+    old = [*range(1000)]
+    assert plan_edit(buffer(old), [*old[:300], *old[350:]]).gaps == ((949, 950),)
+    assert plan_edit(buffer(old), [*old[:900], *old[950:]]).gaps == ((900, 950),)
 
 
 def test_what_feels_a_change_most_is_evaluated() -> None:

@@ -21,7 +21,14 @@ from assist.models.llama import LlamaOptions
 from assist.models.model import Logits, Model
 from assist.models.open import OpenedModel, open_model
 from assist.models.template import PREFIX, PREFIX_ONLY, SUFFIX, FimTemplate
-from assist.server.bench.edit_cases import EditCase, View, edit_cases, source_files
+from assist.server.bench.edit_cases import (
+    KINDS,
+    EditCase,
+    EditKind,
+    View,
+    edit_cases,
+    source_files,
+)
 from assist.server.bench.edit_figures import draw_figures
 from assist.server.bench.edit_lanes import Answer, CacheLane, Lane, PeerLane
 from assist.server.bench.edit_summary import EditRow, summarise, table
@@ -46,6 +53,7 @@ REFRESH_AFTER = (1, 2, 4, 8)
 @click.option(
     "--suffix-share", type=click.FloatRange(0, 0.9), default=SUFFIX_SHARE, show_default=True
 )
+@click.option("--kind", "kinds", multiple=True, type=click.Choice(KINDS), help="Only these kinds.")
 @click.option("--limit", type=click.IntRange(1), default=200, show_default=True)
 @click.option("--seed", default=0, show_default=True, help="Seed of files and edits.")
 @click.option("--policies", default=",".join(POLICIES), show_default=True)
@@ -58,6 +66,7 @@ def command(
     order: str,
     context_tokens: int,
     suffix_share: float,
+    kinds: tuple[EditKind, ...],
     limit: int,
     seed: int,
     policies: str,
@@ -80,7 +89,7 @@ def command(
     done = {row.number for row in rows}
     with ExitStack() as stack, show_progress() as progress:
         lanes = _lanes(opened, model, chosen, stack)
-        cases = edit_cases(source_files(), seed=seed, limit=limit)
+        cases = edit_cases(source_files(), seed=seed, limit=limit, kinds=kinds or KINDS)
         left = (case for case in cases if case.number not in done)
         for row in run_cases(opened, lanes, left, context_tokens, suffix_share):
             rows.append(row)
