@@ -188,7 +188,7 @@ def test_padding_changes_no_loss_and_the_end_weighs_most() -> None:
     long, short = check(SOURCE, 300), check(SOURCE[:120], 80)
     together, _, _, weights = forward(network, [long, short], recipe)
     apart = [forward(network, [one], recipe)[0] for one in (long, short)]
-    assert torch.allclose(together, torch.cat(apart), atol=1e-4)
+    assert torch.allclose(together, torch.cat(apart), rtol=1e-4, atol=1e-3)
     assert float(weights[-1]) == recipe.end_weight == float(weights.max())
     assert float(weights[-2]) == 1.0
     assert float(weights[0]) == pytest.approx(recipe.far_weight)
