@@ -235,7 +235,7 @@ class Guard:
         return self._end_list(mask.whole, tokens)
 
     def _end_list(self, whole: bytes, tokens: Sequence[int]) -> int | None:
-        """Avoid the comma after which nothing is written but what is not in ``whole``."""
+        """Avoid the comma that ends ``whole``; none where it ends otherwise."""
         kept = sum(len(written) <= len(whole) for written in self.written[1:]) - 1
         leads = kept >= 0 and self.sets.trie.vocabulary.pieces[tokens[kept]].strip() == b","
         return self._ban(kept, tokens) if leads else None
