@@ -23,10 +23,13 @@ TAIL_TOKENS = 4
 # answer is about that: of a jump by 17 tokens 4 gave another answer (KL 0.69), 16 the right one
 # (0.034), 32 nearly the same (0.004).
 OPENING_TOKENS = 32
+# The less is left behind a change, and the more was changed, the more an answer is about it. So many
+# tokens are evaluated again for each changed one, within bounds: with 33 to 96 left behind a removed
+# block the mean KL was 0.034, with 32 behind an inserted one once 0.51, with 125 behind the removed
+# head of a class once 3.4, and with more 0.005.
 NEAR_TOKENS = 32
-# What is left behind a removed block knew more than it needs. Fewer tokens than this are evaluated
-# again: of deletions with 33 to 96 tokens left behind the mean KL was 0.034, with more 0.005.
-REMOVED_NEAR_TOKENS = 96
+NEAR_TOKENS_MAX = 128
+NEAR_PER_CHANGED = 4
 # The first tokens of a prompt gather attention that no other token can take over (attention
 # sinks): a token that was computed elsewhere cannot become one of them.
 SINK_TOKENS = 4
@@ -59,7 +62,7 @@ class ReusePolicy:
     tail_tokens: int = TAIL_TOKENS
     opening_tokens: int = OPENING_TOKENS
     near_tokens: int = NEAR_TOKENS
-    removed_near_tokens: int = REMOVED_NEAR_TOKENS
+    near_tokens_max: int = NEAR_TOKENS_MAX
     tie_logits: float = TIE_LOGITS
 
 
@@ -203,7 +206,6 @@ def _trimmed(spans: Sequence[Span], length: int, policy: ReusePolicy) -> list[Sp
     """
     in_order = all(span.old < following.old for span, following in pairwise(spans))
     only_removed = in_order and sum(span.size for span in spans) == length - 1
-    near_tokens = policy.removed_near_tokens if only_removed else policy.near_tokens
     kept: list[Span] = []
     before = 0
     for span in spans:
@@ -214,7 +216,8 @@ def _trimmed(spans: Sequence[Span], length: int, policy: ReusePolicy) -> list[Sp
             if not only_removed:
                 is_opening = sum(other.size for other in kept) <= SINK_TOKENS
                 start += policy.opening_tokens if is_opening else policy.after_tokens
-            if length - start < near_tokens:
+            near = max(policy.near_tokens, NEAR_PER_CHANGED * span.changed)
+            if length - start < min(near, policy.near_tokens_max):
                 break
         if end > start:
             old = span.old + start - span.new

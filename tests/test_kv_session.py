@@ -22,7 +22,7 @@ ALL = ReusePolicy(
     after_tokens=0,
     tail_tokens=1,
     near_tokens=0,
-    removed_near_tokens=0,
+    near_tokens_max=0,
     tie_logits=0,
 )
 

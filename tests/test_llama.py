@@ -246,6 +246,26 @@ def test_an_abort_never_interrupts_a_pending_shift(model: LlamaModel) -> None:
 
 
 @pytest.mark.model
+def test_spans_that_move_by_different_distances_move_at_once_as_one_by_one(
+    model: LlamaModel,
+) -> None:
+    tokens = model.tokenize(SOURCE)[:200]
+    rows = []
+    for one_by_one in (True, False):
+        model.memory_remove(LIVE, 0, -1)
+        model.evaluate(tokens, 0, logits=0)
+        model.memory_remove(LIVE, 50, 60)
+        model.memory_remove(LIVE, 120, 125)
+        model.memory_shift(LIVE, 60, 120, -10)
+        if one_by_one:
+            model.evaluate([17], 200, logits=0)
+            model.memory_remove(LIVE, 200, -1)
+        model.memory_shift(LIVE, 125, -1, -15)
+        rows.append(model.evaluate([17], 185))
+    assert np.array_equal(rows[0], rows[1])
+
+
+@pytest.mark.model
 def test_a_state_is_not_saved_while_a_shift_is_pending(model: LlamaModel) -> None:
     model.memory_remove(LIVE, 0, -1)
     model.evaluate(model.tokenize(SOURCE)[:20], 0)

@@ -18,7 +18,7 @@ BARE = ReusePolicy(
     after_tokens=0,
     tail_tokens=1,
     near_tokens=0,
-    removed_near_tokens=0,
+    near_tokens_max=0,
 )
 SHORT = st.lists(st.integers(0, 3), max_size=60)
 
@@ -125,10 +125,13 @@ def test_changes_add_up_until_the_bound() -> None:
     assert shifted == [True, True, True, False, True]
 
 
-def test_what_little_is_left_behind_a_removed_block_is_evaluated() -> None:
+def test_what_little_is_left_behind_a_block_is_evaluated_the_more_the_larger_it_is() -> None:
     old = [*range(1000)]
     assert plan_edit(buffer(old), [*old[:300], *old[350:]]).gaps == ((949, 950),)
-    assert plan_edit(buffer(old), [*old[:900], *old[950:]]).gaps == ((900, 950),)
+    assert plan_edit(buffer(old), [*old[:830], *old[880:]]).gaps == ((830, 950),)
+    assert plan_edit(buffer(old), [*old[:930], *old[940:]]).gaps == ((989, 990),)
+    assert plan_edit(buffer(old), [*old[:860], *range(2000, 2050), *old[860:]]).shifted > 120
+    assert plan_edit(buffer(old), [*old[:900], *range(2000, 2050), *old[900:]]).shifted == 0
 
 
 def test_what_feels_a_change_most_is_evaluated() -> None:
