@@ -23,7 +23,8 @@ from assist.server.bench.peer_server import (
 )
 
 LINE_TOKENS_MAX = 24
-PEER_MEMORY_MIB = 1024
+# For the documents that are not in focus, in every lane and in the peer.
+PARKED_MIB_MAX = 1024
 ANSWER_SECONDS_MAX = 120.0
 
 
@@ -116,7 +117,7 @@ class PeerLane:
             options.batch_tokens,
             options.threads_decode,
             options.threads_prefill,
-            PEER_MEMORY_MIB,
+            PARKED_MIB_MAX,
         )
         self._process = subprocess.Popen(
             peer_command(str(model), peer),

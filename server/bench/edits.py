@@ -30,7 +30,7 @@ from assist.server.bench.edit_cases import (
     source_files,
 )
 from assist.server.bench.edit_figures import draw_figures
-from assist.server.bench.edit_lanes import Answer, CacheLane, Lane, PeerLane
+from assist.server.bench.edit_lanes import PARKED_MIB_MAX, Answer, CacheLane, Lane, PeerLane
 from assist.server.bench.edit_summary import EditRow, summarise, table
 from assist.server.bench.report import append_case, read_cases, write_cases
 from assist.server.page import write_page
@@ -41,7 +41,6 @@ ORDERS = ("model", "suffix-first", "prefix-first", "prefix-only")
 # Markers for a model without its own: what a cache costs does not depend on their meaning.
 UNUSED_MARKERS = ("<issue_start>", "<issue_comment>", "<issue_closed>")
 SPARE_TOKENS = 384
-LANE_BYTES_MAX = 160 << 20
 # The shift lane goes on without a refresh for so many edits, in turn.
 REFRESH_AFTER = (1, 2, 4, 8)
 
@@ -231,7 +230,7 @@ def _lanes(opened: OpenedModel, name: str, policies: Sequence[str], stack: ExitS
             continue
         model = opened.model if not lanes else open_model(name, options=opened.model.options).model
         reuse = ReusePolicy("shift" if policy in ("shift", "refreshed") else policy)  # type: ignore[arg-type]
-        session = KvSession(model, reuse, memory_bytes_max=LANE_BYTES_MAX)
+        session = KvSession(model, reuse, memory_bytes_max=PARKED_MIB_MAX << 20)
         lane = CacheLane(policy, session, refreshed=policy == "refreshed")
         lanes.append(stack.enter_context(closing(lane)))
     return lanes
